@@ -1,0 +1,83 @@
+# `just` lists the recipes. Continuous integration calls the same ones a person does.
+
+set positional-arguments
+
+[private]
+default:
+    @just --list --unsorted
+
+# install what the tests need and this machine lacks
+[group('start')]
+setup:
+    scripts/setup
+
+# gateway, sample MCP server and stand-in GitHub on loopback
+[group('start')]
+dev *args:
+    cargo run --release -- dev "$@"
+
+# format the code
+[group('code')]
+fmt:
+    cargo fmt --all
+
+# fail if the code is not formatted
+[group('code')]
+fmt-check:
+    cargo fmt --all --check
+
+# every lint, with and without the sandbox
+[group('code')]
+lint:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    cargo clippy -p mcp-gateway-gateway --no-default-features -- -D warnings
+
+# which crates may come in, under which licences, from where
+[group('code')]
+deny:
+    cargo deny --log-level error check bans licenses sources
+
+# the words build alone, without I/O or framework
+[group('code')]
+model:
+    cargo check -p mcp-gateway-model
+    @! cargo tree -p mcp-gateway-model -e normal --prefix none | grep -E '^(tokio|actix-web|hyper|reqwest|redis|redb) '
+
+# documentation, warnings are errors
+[group('code')]
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# links between documents lead somewhere
+[group('code')]
+links:
+    scripts/check-links
+
+# all tests: real Redis, real Traefik, Chromium; arguments go to nextest
+[group('test')]
+test *args:
+    cargo nextest run --workspace --no-fail-fast "$@"
+    cargo test --quiet --workspace --doc
+
+# the examples compile
+[group('test')]
+examples:
+    cargo build --workspace --examples
+
+# the shipped docker-compose.yml, brought up for real
+[group('test')]
+compose-test:
+    scripts/compose-test
+
+# size, memory at rest and start-up time of the stripped binary without the sandbox
+[group('test')]
+size:
+    scripts/size
+
+# every check but the compose test
+[group('ci')]
+checks: fmt-check links deny model lint doc examples test
+
+# every check there is
+[group('ci')]
+ci: checks compose-test size
