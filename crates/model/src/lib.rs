@@ -1,1 +1,20 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod access;
+pub mod client;
+pub mod clock;
+pub mod error;
+pub mod grant;
+pub mod id;
+pub mod issuer;
+pub mod key;
+pub mod metadata;
+pub mod pkce;
+pub mod redirect;
+pub mod resource;
+pub mod scope;
+pub mod secret;
+pub mod token;
+
+/// The version of every record's form in the store; a store that holds a newer one is not opened.
+pub const SCHEMA_VERSION: u32 = 1;

@@ -1,0 +1,211 @@
+//! Names of things: not secret, never guessable where that matters.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::random_text;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadId;
+
+            fn try_from(text: String) -> Result<Self, BadId> {
+                Self::parse(&text)
+            }
+        }
+    };
+}
+
+/// The text cannot be an id of this kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid identifier")]
+pub struct BadId;
+
+text_id! {
+    /// A client identifier (RFC 6749 §2.2): printable ASCII without spaces, at most 2048 characters.
+    ClientId
+}
+text_id! {
+    /// The name of a grant: 128 random bits in base64url. It travels inside codes, refresh tokens and access tokens.
+    GrantId
+}
+text_id! {
+    /// A key identifier: the RFC 7638 thumbprint of the public key.
+    KeyId
+}
+
+impl ClientId {
+    /// A new identifier for a client that registers itself.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(format!("mcp_client_{}", random_text::<16>()))
+    }
+
+    /// Reads an identifier.
+    ///
+    /// # Errors
+    /// [`BadId`] when it is empty, longer than 2048 characters, or holds anything but visible ASCII.
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        let fits = !text.is_empty() && text.len() <= 2048 && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadId)
+        }
+    }
+}
+
+impl GrantId {
+    /// A new name.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(random_text::<16>())
+    }
+
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// [`BadId`] when it is not 22 characters of base64url.
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        if text.len() == 22 && is_base64url(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadId)
+        }
+    }
+}
+
+impl KeyId {
+    /// Reads a key id.
+    ///
+    /// # Errors
+    /// [`BadId`] when it is not 43 characters of base64url.
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        if text.len() == 43 && is_base64url(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadId)
+        }
+    }
+}
+
+fn is_base64url(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// GitHub's number of a user; it never changes and is never given to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(pub u64);
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A GitHub login in lower case: logins differ by more than case. It can be renamed and reused, so it identifies nobody for long.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Login(String);
+
+impl Login {
+    /// Reads a login: ASCII letters, digits, `-` and `_` (which managed users have), at most 100 characters.
+    ///
+    /// # Errors
+    /// [`BadId`] when it cannot be one.
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        let text = text.trim();
+        let fits = !text.is_empty()
+            && text.len() <= 100
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'[' || b == b']');
+        if fits {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(BadId)
+        }
+    }
+
+    /// The login in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Login> for String {
+    fn from(login: Login) -> Self {
+        login.0
+    }
+}
+
+impl TryFrom<String> for Login {
+    type Error = BadId;
+
+    fn try_from(text: String) -> Result<Self, BadId> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_ids_parse() {
+        assert!(ClientId::parse(ClientId::generate().as_str()).is_ok());
+        assert!(GrantId::parse(GrantId::generate().as_str()).is_ok());
+    }
+
+    #[test]
+    fn ids_with_separators_of_the_store_are_refused() {
+        for text in ["", "a b", "a\nb", "é"] {
+            assert_eq!(ClientId::parse(text), Err(BadId));
+        }
+        for text in ["", "short", "0123456789012345678901x", "01234567890123456789:}"] {
+            assert_eq!(GrantId::parse(text), Err(BadId));
+        }
+    }
+
+    #[test]
+    fn logins_compare_without_case() {
+        assert_eq!(Login::parse("OctoCat"), Login::parse(" octocat "));
+        assert_eq!(Login::parse("a b"), Err(BadId));
+    }
+}

@@ -1,0 +1,244 @@
+//! Redirect URIs: what may be registered (RFC 7591, RFC 8252) and when two are the same (RFC 6749 §3.1.2.3, RFC 8252 §7.3).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::issuer::is_loopback;
+
+/// Private-use schemes without a dot that real clients have and nobody else may take for the web.
+const KNOWN_SCHEMES: [&str; 9] = [
+    "cursor",
+    "vscode",
+    "vscode-insiders",
+    "vscodium",
+    "windsurf",
+    "warp",
+    "zed",
+    "claude",
+    "goose",
+];
+
+/// Where a redirect goes, which decides what the person is told about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedirectKind {
+    /// An https address: the host says who receives the code.
+    Https,
+    /// A port on the person's own machine (RFC 8252 §7.3).
+    Loopback,
+    /// A scheme that an application on the person's machine has claimed (RFC 8252 §7.1).
+    PrivateUse,
+}
+
+/// A redirect URI that may be registered, kept as the client wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RedirectUri {
+    text: String,
+    url: Url,
+    kind: RedirectKind,
+}
+
+impl RedirectUri {
+    /// Reads a redirect URI.
+    ///
+    /// # Errors
+    /// [`BadRedirect`] says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, BadRedirect> {
+        if text.len() > 2048 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(BadRedirect::Characters);
+        }
+        if text.contains('\\') || has_dot_segment(text) {
+            return Err(BadRedirect::DotSegments);
+        }
+        let url = Url::parse(text).map_err(|_| BadRedirect::NotAbsolute)?;
+        if url.fragment().is_some() {
+            return Err(BadRedirect::Fragment);
+        }
+        if !url.username().is_empty() || url.password().is_some() || authority_of(text).contains('@') {
+            return Err(BadRedirect::UserInformation);
+        }
+        let kind = match url.scheme() {
+            "https" => RedirectKind::Https,
+            "http" if is_loopback(&url) => RedirectKind::Loopback,
+            "http" => return Err(BadRedirect::PlainHttp),
+            scheme if scheme.contains('.') || KNOWN_SCHEMES.contains(&scheme) => RedirectKind::PrivateUse,
+            _ => return Err(BadRedirect::Scheme),
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            url,
+            kind,
+        })
+    }
+
+    /// The URI as the client wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub const fn kind(&self) -> RedirectKind {
+        self.kind
+    }
+
+    /// What a person is shown: the host, or for a private-use scheme the scheme.
+    #[must_use]
+    pub fn shown_host(&self) -> String {
+        match (self.kind, self.url.host_str()) {
+            (RedirectKind::PrivateUse, _) | (_, None) => format!("{}:", self.url.scheme()),
+            (_, Some(host)) => host.to_owned(),
+        }
+    }
+
+    /// Whether a request for `self` is allowed by the registered `other`: the same bytes, or on loopback the same but for
+    /// the port (RFC 8252 §7.3).
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        if self.kind != RedirectKind::Loopback || other.kind != RedirectKind::Loopback {
+            return self.text == other.text;
+        }
+        self.url.host() == other.url.host()
+            && self.url.path() == other.url.path()
+            && self.url.query() == other.url.query()
+    }
+
+    /// The URI with `parameters` added to its query (RFC 6749 §4.1.2).
+    #[must_use]
+    pub fn with(&self, parameters: &[(&str, &str)]) -> String {
+        let mut url = self.url.clone();
+        url.query_pairs_mut().extend_pairs(parameters);
+        url.into()
+    }
+}
+
+/// The text between `//` and the path.
+fn authority_of(text: &str) -> &str {
+    let rest = text.split_once("//").map_or("", |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// Whether a path segment is `.` or `..`, percent-encoded or not.
+fn has_dot_segment(text: &str) -> bool {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    path.split('/').any(|segment| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        plain == "." || plain == ".."
+    })
+}
+
+impl fmt::Display for RedirectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<RedirectUri> for String {
+    fn from(uri: RedirectUri) -> Self {
+        uri.text
+    }
+}
+
+impl TryFrom<String> for RedirectUri {
+    type Error = BadRedirect;
+
+    fn try_from(text: String) -> Result<Self, BadRedirect> {
+        Self::parse(&text)
+    }
+}
+
+/// Why a redirect URI is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRedirect {
+    /// Too long, or characters that a URI does not have.
+    #[error("must be at most 2048 visible ASCII characters")]
+    Characters,
+    /// RFC 6749 §3.1.2.
+    #[error("must be an absolute URI")]
+    NotAbsolute,
+    /// RFC 6749 §3.1.2.
+    #[error("must not have a fragment")]
+    Fragment,
+    /// Hides the real host from a person.
+    #[error("must not have user information")]
+    UserInformation,
+    /// Means another path than it shows.
+    #[error("must not have dot segments or backslashes")]
+    DotSegments,
+    /// RFC 8252 §7.3, §8.3.
+    #[error("must be https; http is for localhost, 127.0.0.1 and [::1] only")]
+    PlainHttp,
+    /// RFC 8252 §7.1.
+    #[error("must be https, http on loopback, or a private-use scheme with a dot such as com.example.app")]
+    Scheme,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clients_register_is_accepted() {
+        for text in [
+            "https://claude.ai/api/mcp/auth_callback",
+            "http://127.0.0.1/",
+            "http://127.0.0.1:33418/",
+            "http://localhost/callback",
+            "http://[::1]:1234/cb",
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "com.example.app:/oauth",
+        ] {
+            assert_eq!(
+                RedirectUri::parse(text).map(|u| u.to_string()),
+                Ok(text.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_hides_its_target_is_refused() {
+        for (text, why) in [
+            ("http://localhost.evil.com/cb", BadRedirect::PlainHttp),
+            ("http://127.0.0.1.evil.com/cb", BadRedirect::PlainHttp),
+            ("https://user@evil.com/cb", BadRedirect::UserInformation),
+            ("https://@evil.com/cb", BadRedirect::UserInformation),
+            ("https://example.com/cb#x", BadRedirect::Fragment),
+            ("https://example.com/a/../cb", BadRedirect::DotSegments),
+            ("https://example.com/a/%2E%2e/cb", BadRedirect::DotSegments),
+            ("https:\\\\example.com", BadRedirect::DotSegments),
+            ("javascript:alert(1)", BadRedirect::Scheme),
+            ("data:text/html,x", BadRedirect::Scheme),
+            ("file:///etc/passwd", BadRedirect::Scheme),
+            ("/cb", BadRedirect::NotAbsolute),
+            ("https://exa\tmple.com", BadRedirect::Characters),
+        ] {
+            assert_eq!(
+                RedirectUri::parse(text).map(|u| u.to_string()),
+                Err(why),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_loopback_port_is_ignored() {
+        let parse = |text| RedirectUri::parse(text).unwrap();
+        assert!(parse("http://localhost:5000/callback").matches(&parse("http://localhost/callback")));
+        assert!(!parse("http://127.0.0.1:5000/callback").matches(&parse("http://localhost/callback")));
+        assert!(!parse("http://localhost:5000/other").matches(&parse("http://localhost/callback")));
+        assert!(!parse("https://example.com:444/cb").matches(&parse("https://example.com/cb")));
+        assert!(!parse("https://example.com/cb/").matches(&parse("https://example.com/cb")));
+    }
+
+    #[test]
+    fn parameters_join_an_existing_query() {
+        let uri = RedirectUri::parse("https://example.com/cb?a=1").unwrap();
+        assert_eq!(
+            uri.with(&[("code", "x y")]),
+            "https://example.com/cb?a=1&code=x+y"
+        );
+    }
+}

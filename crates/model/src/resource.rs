@@ -1,0 +1,7 @@
+//! Protected MCP servers: their canonical URIs (RFC 8707 §2), and which of them a request or a `resource` parameter means.
+
+mod registry;
+mod uri;
+
+pub use registry::{BadTarget, Protected, Resource, Resources, Target, Wildcard};
+pub use uri::{BadResource, ResourceUri};

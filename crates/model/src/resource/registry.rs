@@ -1,0 +1,274 @@
+//! Which resources there are, and which of them something means.
+
+use std::sync::Arc;
+
+use super::uri::{BadResource, ResourceUri, is_ambiguous, is_below};
+use crate::scope::{MCP, Scope, ScopeSet};
+
+/// A protected MCP server as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its URI. A wildcard's stands for the pattern and is never an audience.
+    pub uri: ResourceUri,
+    /// A name for people.
+    pub name: Option<String>,
+    /// What can be asked for.
+    pub scopes: ScopeSet,
+    /// What a request for nothing in particular is granted.
+    pub default_scopes: ScopeSet,
+}
+
+impl Resource {
+    /// A resource with the one scope [`MCP`].
+    #[must_use]
+    pub fn new(uri: ResourceUri, name: Option<String>) -> Self {
+        let scopes: ScopeSet = Scope::parse(MCP).into_iter().collect();
+        Self {
+            uri,
+            name,
+            default_scopes: scopes.clone(),
+            scopes,
+        }
+    }
+}
+
+/// Every host with one label below a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wildcard {
+    scheme: String,
+    /// With the leading dot, and the port if it is not the scheme's own.
+    suffix: String,
+    resource: Arc<Resource>,
+}
+
+impl Wildcard {
+    /// Reads a pattern such as `https://*.example.com`.
+    ///
+    /// # Errors
+    /// [`BadResource`] when it is not `scheme://*.` and a domain, without a path.
+    pub fn parse(pattern: &str) -> Result<Self, BadResource> {
+        let plain = pattern.replacen("://*.", "://wildcard.", 1);
+        if plain == pattern || plain.contains('*') {
+            return Err(BadResource::NotAbsolute);
+        }
+        let uri = ResourceUri::parse_allowing_http(&plain)?;
+        if !uri.path().is_empty() {
+            return Err(BadResource::NotAbsolute);
+        }
+        let suffix = uri.authority().trim_start_matches("wildcard").to_owned();
+        Ok(Self {
+            scheme: uri.scheme().to_owned(),
+            suffix,
+            resource: Arc::new(Resource::new(uri, None)),
+        })
+    }
+
+    fn covers(&self, authority: &str) -> bool {
+        authority.strip_suffix(&self.suffix).is_some_and(|label| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        })
+    }
+}
+
+/// The resource that a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// What is compared: the configured URI, or below a wildcard the concrete origin.
+    pub identity: ResourceUri,
+    /// How it is configured.
+    pub resource: Arc<Resource>,
+}
+
+/// The resource that a `resource` parameter means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The resource.
+    pub protected: Protected,
+    /// What goes into `aud`: the configured URI, or below a wildcard the one that was asked for.
+    pub audience: ResourceUri,
+}
+
+/// All resources.
+#[derive(Clone, Debug, Default)]
+pub struct Resources {
+    configured: Vec<Arc<Resource>>,
+    wildcards: Vec<Wildcard>,
+    issuer_authority: String,
+    default: Option<ResourceUri>,
+}
+
+impl Resources {
+    /// The resources of a configuration. The issuer's own host is never below a wildcard.
+    #[must_use]
+    pub fn new(configured: Vec<Resource>, wildcards: Vec<Wildcard>, issuer_authority: &str) -> Self {
+        Self {
+            configured: configured.into_iter().map(Arc::new).collect(),
+            wildcards,
+            issuer_authority: issuer_authority.to_owned(),
+            default: None,
+        }
+    }
+
+    /// Sets what a client that sends no `resource` means (`DEFAULT_RESOURCE`).
+    ///
+    /// # Errors
+    /// [`BadTarget`] when it is none of the resources.
+    pub fn with_default(mut self, default: &str) -> Result<Self, BadTarget> {
+        self.default = Some(self.named(default)?.audience);
+        Ok(self)
+    }
+
+    /// Whether there is none at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.configured.is_empty() && self.wildcards.is_empty()
+    }
+
+    /// The configured ones, without wildcards.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.configured.iter()
+    }
+
+    /// Everything that can be asked for at any resource.
+    #[must_use]
+    pub fn all_scopes(&self) -> ScopeSet {
+        let wildcards = self.wildcards.iter().map(|w| &w.resource);
+        self.configured
+            .iter()
+            .chain(wildcards)
+            .fold(ScopeSet::default(), |all, r| all.union(&r.scopes))
+    }
+
+    /// Whether `authority` (host, and port if it is not the default) belongs to a protected server.
+    #[must_use]
+    pub fn protects_host(&self, authority: &str) -> bool {
+        let authority = canonical_authority(authority);
+        self.configured.iter().any(|r| r.uri.authority() == authority) || self.wildcard(&authority).is_some()
+    }
+
+    /// The resource that a request to `path` (without query) at `authority` is for. The scheme decides nothing here:
+    /// TLS may end in front of the proxy. `None` also for paths that the server behind might read differently.
+    #[must_use]
+    pub fn at(&self, authority: &str, path: &str) -> Option<Protected> {
+        let authority = canonical_authority(authority);
+        let mut on_host = self
+            .configured
+            .iter()
+            .filter(|r| r.uri.authority() == authority)
+            .peekable();
+        if on_host.peek().is_some() {
+            let candidates: Vec<_> = on_host.collect();
+            let paths_matter = candidates.len() > 1 || candidates.iter().any(|r| !r.uri.path().is_empty());
+            if paths_matter && is_ambiguous(path) {
+                return None;
+            }
+            return candidates
+                .into_iter()
+                .filter(|r| is_below(path, r.uri.path()))
+                .max_by_key(|r| r.uri.path().len())
+                .map(|r| Protected {
+                    identity: r.uri.clone(),
+                    resource: Arc::clone(r),
+                });
+        }
+        let wildcard = self.wildcard(&authority)?;
+        let identity = ResourceUri::assemble(&wildcard.scheme, &authority, "");
+        Some(Protected {
+            identity,
+            resource: Arc::clone(&wildcard.resource),
+        })
+    }
+
+    /// The resource at the root of a host: the one there, or the only one of the host.
+    #[must_use]
+    pub fn only_one_on(&self, authority: &str) -> Option<Protected> {
+        if let Some(protected) = self.at(authority, "") {
+            return Some(protected);
+        }
+        let authority = canonical_authority(authority);
+        let mut on_host = self.configured.iter().filter(|r| r.uri.authority() == authority);
+        match (on_host.next(), on_host.next()) {
+            (Some(r), None) => Some(Protected {
+                identity: r.uri.clone(),
+                resource: Arc::clone(r),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The resource that an `aud` means, if it is still one.
+    #[must_use]
+    pub fn of_audience(&self, audience: &str) -> Option<Protected> {
+        self.named(audience).ok().map(|target| target.protected)
+    }
+
+    /// What the `resource` parameter of a request means (RFC 8707 §2).
+    ///
+    /// # Errors
+    /// [`BadTarget`] when it is none of the resources, or missing and nothing says which is meant.
+    pub fn resolve(&self, requested: Option<&str>) -> Result<Target, BadTarget> {
+        if let Some(text) = requested {
+            return self.named(text);
+        }
+        match (&self.default, self.configured.as_slice()) {
+            (Some(default), _) => self.named(default.as_str()),
+            (None, [only]) => self.named(only.uri.as_str()),
+            (None, _) => Err(BadTarget::Missing),
+        }
+    }
+
+    fn named(&self, text: &str) -> Result<Target, BadTarget> {
+        let uri = ResourceUri::parse_allowing_http(text).map_err(BadTarget::Malformed)?;
+        let protected = self.at(uri.authority(), uri.path());
+        let protected = match protected {
+            None if uri.path().is_empty() => self.only_one_on(uri.authority()),
+            other => other,
+        };
+        let protected = protected
+            .filter(|p| p.identity.scheme() == uri.scheme())
+            .ok_or(BadTarget::Unknown)?;
+        let is_wildcard = self.configured.iter().all(|r| r.uri != protected.identity);
+        let audience = if is_wildcard {
+            uri
+        } else {
+            protected.identity.clone()
+        };
+        Ok(Target { protected, audience })
+    }
+
+    fn wildcard(&self, authority: &str) -> Option<&Wildcard> {
+        if authority == self.issuer_authority {
+            return None;
+        }
+        self.wildcards.iter().find(|w| w.covers(authority))
+    }
+}
+
+/// Lower case, without a port that is either scheme's own.
+fn canonical_authority(authority: &str) -> String {
+    let lower = authority.to_ascii_lowercase();
+    let bare = lower.strip_suffix(":443").or_else(|| lower.strip_suffix(":80"));
+    bare.map_or_else(|| lower.clone(), ToOwned::to_owned)
+}
+
+/// Why a `resource` parameter means nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTarget {
+    /// It is not a URI that a resource can have.
+    #[error("resource {0}")]
+    Malformed(BadResource),
+    /// There is no such resource.
+    #[error("resource is not a server that this gateway protects")]
+    Unknown,
+    /// None was sent, and neither is there just one nor a default.
+    #[error(
+        "resource is missing: send the URL of the MCP server (RFC 8707), or let the operator set DEFAULT_RESOURCE"
+    )]
+    Missing,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use super::*;
+
+fn resource(uri: &str) -> Resource {
+    Resource::new(ResourceUri::parse(uri).unwrap(), None)
+}
+
+fn two_on_one_host() -> Resources {
+    let configured = vec![
+        resource("https://h.example.com/a"),
+        resource("https://h.example.com/a/b"),
+    ];
+    Resources::new(configured, vec![], "auth.example.com")
+}
+
+fn wildcard() -> Resources {
+    Resources::new(
+        vec![],
+        vec![Wildcard::parse("https://*.example.com").unwrap()],
+        "auth.example.com",
+    )
+}
+
+#[test]
+fn the_longest_prefix_by_segments_wins() {
+    let resources = two_on_one_host();
+    let identity = |path| {
+        resources
+            .at("h.example.com", path)
+            .map(|p| p.identity.to_string())
+    };
+    assert_eq!(identity("/a/x").as_deref(), Some("https://h.example.com/a"));
+    assert_eq!(identity("/a/b/x").as_deref(), Some("https://h.example.com/a/b"));
+    assert_eq!(identity("/a/bc").as_deref(), Some("https://h.example.com/a"));
+    assert_eq!(identity("/ab"), None);
+    assert_eq!(identity("/"), None);
+}
+
+#[test]
+fn a_path_that_could_mean_another_resource_means_none() {
+    let resources = two_on_one_host();
+    for path in ["/a/../x", "/a/%2e%2e/a/b", "/a%2fb", "/a//b", "/a/b;x", "/a/\\b"] {
+        assert_eq!(resources.at("h.example.com", path), None, "{path}");
+    }
+}
+
+#[test]
+fn a_wildcard_covers_one_label_and_never_the_issuer() {
+    let resources = wildcard();
+    let identity = |host| resources.at(host, "/mcp").map(|p| p.identity.to_string());
+    assert_eq!(
+        identity("Echo.example.com:443").as_deref(),
+        Some("https://echo.example.com")
+    );
+    for host in [
+        "example.com",
+        "a.b.example.com",
+        "auth.example.com",
+        "evil.com",
+        ".example.com",
+        "echo.example.com.evil.com",
+    ] {
+        assert_eq!(identity(host), None, "{host}");
+    }
+}
+
+#[test]
+fn under_a_wildcard_the_audience_is_what_was_asked_for() {
+    let target = wildcard()
+        .resolve(Some("https://echo.example.com/mcp/?x=1"))
+        .unwrap();
+    assert_eq!(target.audience.as_str(), "https://echo.example.com/mcp");
+    assert_eq!(target.protected.identity.as_str(), "https://echo.example.com");
+    assert_eq!(
+        wildcard().resolve(Some("http://echo.example.com/mcp")),
+        Err(BadTarget::Unknown)
+    );
+    assert!(wildcard().resolve(Some("https://*.example.com")).is_err());
+}
+
+#[test]
+fn a_configured_resource_is_its_own_audience_and_a_bare_origin_finds_it() {
+    let resources = Resources::new(
+        vec![resource("https://h.example.com/mcp")],
+        vec![],
+        "auth.example.com",
+    );
+    for asked in [
+        "https://h.example.com/mcp/",
+        "https://h.example.com",
+        "https://h.example.com/mcp/deeper",
+    ] {
+        assert_eq!(
+            resources.resolve(Some(asked)).unwrap().audience.as_str(),
+            "https://h.example.com/mcp"
+        );
+    }
+    assert_eq!(
+        resources.resolve(Some("https://h.example.com/other")),
+        Err(BadTarget::Unknown)
+    );
+    assert_eq!(
+        resources.resolve(None).unwrap().audience.as_str(),
+        "https://h.example.com/mcp"
+    );
+}
+
+#[test]
+fn a_missing_resource_is_the_only_one_or_the_default_or_an_error() {
+    assert_eq!(two_on_one_host().resolve(None), Err(BadTarget::Missing));
+    assert_eq!(wildcard().resolve(None), Err(BadTarget::Missing));
+    let with_default = wildcard().with_default("https://echo.example.com/mcp").unwrap();
+    assert_eq!(
+        with_default.resolve(None).unwrap().audience.as_str(),
+        "https://echo.example.com/mcp"
+    );
+    assert_eq!(
+        wildcard().with_default("https://evil.com").unwrap_err(),
+        BadTarget::Unknown
+    );
+}

@@ -1,0 +1,210 @@
+//! The canonical form of a resource's URI.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::issuer::{authority, is_loopback};
+
+/// A resource's URI in one form: scheme and host in lower case, no default port, no trailing slash, no query, no fragment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ResourceUri {
+    text: String,
+    /// Where the host begins in `text`.
+    host: usize,
+    /// Where the path begins in `text`; its end if there is none.
+    path: usize,
+}
+
+impl ResourceUri {
+    /// Reads a URI: https, or http on loopback. One trailing slash and the query are ignored.
+    ///
+    /// # Errors
+    /// [`BadResource`] says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, BadResource> {
+        Self::read(text, is_loopback)
+    }
+
+    /// Reads a URI that may be plain http although it is not on loopback: for servers inside a private network.
+    ///
+    /// # Errors
+    /// [`BadResource`] says what is wrong.
+    pub fn parse_allowing_http(text: &str) -> Result<Self, BadResource> {
+        Self::read(text, |_| true)
+    }
+
+    fn read(text: &str, http_is_fine: impl Fn(&Url) -> bool) -> Result<Self, BadResource> {
+        if text.len() > 2048 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(BadResource::Characters);
+        }
+        if text.contains('#') {
+            return Err(BadResource::Fragment);
+        }
+        let raw_path = text
+            .split_once("//")
+            .map_or("", |(_, rest)| rest.split('?').next().unwrap_or_default());
+        if raw_path
+            .find('/')
+            .is_some_and(|start| is_ambiguous(&raw_path[start..]))
+        {
+            return Err(BadResource::Ambiguous);
+        }
+        let url = Url::parse(text).map_err(|_| BadResource::NotAbsolute)?;
+        match url.scheme() {
+            "https" => {}
+            "http" if http_is_fine(&url) => {}
+            "http" => return Err(BadResource::PlainHttp),
+            _ => return Err(BadResource::NotAbsolute),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadResource::UserInformation);
+        }
+        let authority = authority(&url).ok_or(BadResource::NotAbsolute)?;
+        let path = url.path().strip_suffix('/').unwrap_or(url.path());
+        Ok(Self::assemble(url.scheme(), &authority, path))
+    }
+
+    /// A URI from parts that are canonical already; `path` is empty or starts with a slash.
+    pub(super) fn assemble(scheme: &str, authority: &str, path: &str) -> Self {
+        let text = format!("{scheme}://{authority}{path}");
+        Self {
+            host: scheme.len() + 3,
+            path: scheme.len() + 3 + authority.len(),
+            text,
+        }
+    }
+
+    /// The whole URI.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.text[..self.host - 3]
+    }
+
+    /// Host, and port if it is not the scheme's own.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.text[self.host..self.path]
+    }
+
+    /// The path without its trailing slash: empty for a bare origin.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.text[self.path..]
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.text[..self.path]
+    }
+}
+
+/// Whether `path` lies at or below `prefix`, compared segment by segment.
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a server might read another path than this one: dot segments, encoded dots, slashes or backslashes, empty segments, path parameters.
+pub(super) fn is_ambiguous(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let tricky = ["//", "\\", ";", "%2e", "%2f", "%5c", "%00", "%25"]
+        .iter()
+        .any(|t| lower.contains(t));
+    tricky || lower.split('/').any(|segment| segment == "." || segment == "..")
+}
+
+impl fmt::Display for ResourceUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<ResourceUri> for String {
+    fn from(uri: ResourceUri) -> Self {
+        uri.text
+    }
+}
+
+impl TryFrom<String> for ResourceUri {
+    type Error = BadResource;
+
+    fn try_from(text: String) -> Result<Self, BadResource> {
+        Self::parse_allowing_http(&text)
+    }
+}
+
+/// What is wrong with a resource's URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadResource {
+    /// Too long, or characters that a URI does not have.
+    #[error("must be at most 2048 visible ASCII characters")]
+    Characters,
+    /// RFC 8707 §2.
+    #[error("must be an absolute https URI")]
+    NotAbsolute,
+    /// RFC 8707 §2.
+    #[error("must not have a fragment")]
+    Fragment,
+    /// Hides the host.
+    #[error("must not have user information")]
+    UserInformation,
+    /// Could mean another path.
+    #[error(
+        "must not have dot segments, empty segments, path parameters, or encoded dots, slashes or percent signs in its path"
+    )]
+    Ambiguous,
+    /// http outside loopback.
+    #[error("must be https; http is for loopback only")]
+    PlainHttp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_default_port_trailing_slash_and_query_do_not_matter() {
+        for text in [
+            "https://echo.example.com/mcp",
+            "HTTPS://Echo.Example.com:443/mcp/",
+            "https://echo.example.com/mcp?session=1",
+        ] {
+            assert_eq!(
+                ResourceUri::parse(text).unwrap().as_str(),
+                "https://echo.example.com/mcp"
+            );
+        }
+        let uri = ResourceUri::parse("https://echo.example.com:8443/").unwrap();
+        assert_eq!((uri.as_str(), uri.path()), ("https://echo.example.com:8443", ""));
+        assert_eq!(
+            (uri.scheme(), uri.authority()),
+            ("https", "echo.example.com:8443")
+        );
+    }
+
+    #[test]
+    fn what_could_mean_another_resource_is_refused() {
+        for (text, why) in [
+            ("https://e.example.com/a/../b", BadResource::Ambiguous),
+            ("https://e.example.com/a/%2e%2e/b", BadResource::Ambiguous),
+            ("https://e.example.com//b", BadResource::Ambiguous),
+            ("https://e.example.com/a;x=1", BadResource::Ambiguous),
+            ("https://e.example.com/mcp#x", BadResource::Fragment),
+            ("https://u@e.example.com/mcp", BadResource::UserInformation),
+            ("http://e.example.com/mcp", BadResource::PlainHttp),
+            ("/mcp", BadResource::NotAbsolute),
+            ("mcp://e.example.com/mcp", BadResource::NotAbsolute),
+        ] {
+            assert_eq!(ResourceUri::parse(text), Err(why), "{text}");
+        }
+    }
+}

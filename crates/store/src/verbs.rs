@@ -1,0 +1,319 @@
+//! The verbs of the store, and what they answer.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mcp_gateway_model::{
+    client::Client,
+    clock::Timestamp,
+    grant::{Code, Grant},
+    id::{ClientId, GrantId, Login as LoginName, UserId},
+    secret::Digest,
+};
+
+use crate::records::{BrowserLogin, KeyRing, Login, Rate, StoredPublicKey};
+
+/// What the verifier asks. Its connection can read nothing else.
+#[async_trait]
+pub trait GrantReader: Send + Sync + 'static {
+    /// The grant, if it lives at `now`.
+    async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError>;
+
+    /// The public keys that access tokens may be signed with.
+    async fn public_keys(&self) -> Result<Vec<StoredPublicKey>, StoreError>;
+
+    /// Whether the store answers, and how far its clock is from `now`.
+    async fn health(&self, now: Timestamp) -> Result<Health, StoreError>;
+}
+
+/// What the authorization server asks and does.
+#[async_trait]
+pub trait Store: GrantReader {
+    // clients
+
+    /// Adds a client. Its id must be new.
+    async fn add_client(&self, client: &Client, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The client, if it has not expired at `now`.
+    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
+
+    /// Replaces the record if the stored one has the revision `client.revision - 1`. Of many at once, one wins.
+    async fn replace_client(&self, client: &Client, now: Timestamp) -> Result<Replaced, StoreError>;
+
+    /// Notes a use: the record lives at least until `until` (`None` for ever; never shortened), and has been seen at the
+    /// authorization endpoint if `seen`. Nothing happens to a client that is gone.
+    async fn touch_client(
+        &self,
+        id: &ClientId,
+        until: Option<Timestamp>,
+        seen: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Removes a client and ends all its grants: the marker that stops new grants first, then the grants by the index,
+    /// then the record. Answers how many grants it ended.
+    async fn end_client(&self, id: &ClientId, now: Timestamp) -> Result<u64, StoreError>;
+
+    // logins
+
+    /// Keeps a login under the SHA-256 of the value that its browser brings back.
+    async fn put_login(&self, key: &Digest, login: &Login, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The login, without taking it.
+    async fn login(&self, key: &Digest, now: Timestamp) -> Result<Option<Login>, StoreError>;
+
+    /// Takes the login: of many at once, one gets it.
+    async fn take_login(&self, key: &Digest, now: Timestamp) -> Result<Taken, StoreError>;
+
+    /// Keeps a browser login under the SHA-256 of its cookie.
+    async fn put_browser(
+        &self,
+        key: &Digest,
+        browser: &BrowserLogin,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The browser login, if it has not ended at `now`.
+    async fn browser(&self, key: &Digest, now: Timestamp) -> Result<Option<BrowserLogin>, StoreError>;
+
+    /// Forgets a browser login.
+    async fn end_browser(&self, key: &Digest) -> Result<(), StoreError>;
+
+    // grants
+
+    /// Begins a grant together with its code: the indexes by client and by user first, then both records, then the
+    /// markers of client and user are read again; if one is there, everything is undone. `remembered_until` is how long
+    /// the code is remembered after its use.
+    async fn begin_grant(
+        &self,
+        grant: &Grant,
+        code: &Code,
+        remembered_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Begun, StoreError>;
+
+    /// What a code was issued for, used or not. `None` when it was never issued, or was never used and has ended.
+    async fn code(
+        &self,
+        grant: &GrantId,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<Code>, StoreError>;
+
+    /// Uses the code: of many at once, one gets the grant. The code leaves a tombstone.
+    async fn redeem(
+        &self,
+        grant: &GrantId,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Redemption, StoreError>;
+
+    /// Prolongs a grant that still lives to `until` (never shortened), and opens its chain of refresh tokens at
+    /// generation 1 if there is none. The markers of client and user are read afterwards; if one is there, the grant
+    /// ends.
+    async fn prolong(&self, id: &GrantId, until: Timestamp, now: Timestamp) -> Result<Prolonged, StoreError>;
+
+    /// Uses generation `presented.generation` (below: `presented`) of a grant's refresh token, and prolongs the grant to `until`. With `current` the
+    /// generation that the store knows and `turned` the time at which it became current:
+    ///
+    /// - `current`, or `current + 1` (the store lost a write): `presented + 1` becomes current: [`Rotation::Turned`];
+    /// - `current - 1` within `presented.grace` from `turned`: nothing changes: [`Rotation::Again`] with `current`;
+    /// - older: the grant ends: [`Rotation::Replayed`];
+    /// - newer: [`Rotation::Unknown`].
+    ///
+    /// The markers of client and user are read afterwards; if one is there, the grant ends.
+    async fn rotate(
+        &self,
+        id: &GrantId,
+        presented: Presented,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError>;
+
+    /// Whether generation `presented` of the grant's refresh token could be used at `now`; changes nothing.
+    async fn refresh_is_live(
+        &self,
+        id: &GrantId,
+        presented: Presented,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends a grant. Answers whether it lived.
+    async fn end_grant(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// The living grants of a user.
+    async fn grants_of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
+
+    /// The living grants of a client.
+    async fn grants_of_client(&self, client: &ClientId, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
+
+    // users
+
+    /// Pins a login of the allow-list to the first user it admits.
+    async fn pin(&self, login: &LoginName, user: UserId) -> Result<Pin, StoreError>;
+
+    /// Forgets whom a login is pinned to. Answers whom it was.
+    async fn unpin(&self, login: &LoginName) -> Result<Option<UserId>, StoreError>;
+
+    // keys
+
+    /// The signing keys.
+    async fn key_ring(&self) -> Result<KeyRing, StoreError>;
+
+    /// Replaces the signing keys if the stored ring has the revision `ring.revision - 1` (0 stands for none), and
+    /// publishes the public ones with it.
+    async fn replace_key_ring(&self, ring: &KeyRing) -> Result<Swapped, StoreError>;
+
+    // limits
+
+    /// Takes one permit from the bucket `name`: `None` if there was one, else how long to wait for the next. Buckets
+    /// are shared by all processes on the store.
+    async fn take_permit(
+        &self,
+        name: &Digest,
+        rate: Rate,
+        now: Timestamp,
+    ) -> Result<Option<Duration>, StoreError>;
+
+    /// What an operator should know about how this store is set up: eviction, persistence, replication, a clock that is
+    /// off by more than 5 seconds.
+    async fn inspect(&self, now: Timestamp) -> Result<Vec<Warning>, StoreError>;
+}
+
+/// A refresh token that a client presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// Its place in the chain of rotations, from 1.
+    pub generation: u64,
+    /// How long the token before the current one still works.
+    pub grace: Duration,
+}
+
+/// Whether a replacement took place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// It did.
+    Done,
+    /// Another came first, or the record is gone.
+    Outdated,
+}
+
+/// What taking a login gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The caller has it, and nobody else.
+    Login(Box<Login>),
+    /// It never was, has ended, or another took it.
+    Nothing,
+}
+
+/// Whether a grant began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It did.
+    Yes,
+    /// Its client or its user was removed meanwhile.
+    Refused,
+}
+
+/// What using a code gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redemption {
+    /// The first use: the grant lives.
+    Granted(Box<Grant>),
+    /// The code was used before. The caller ends the grant.
+    Replayed,
+    /// No such code, or it has ended, or its grant has.
+    Unknown,
+}
+
+/// What prolonging a grant gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prolonged {
+    /// It lives, with this generation of its refresh token current.
+    Lives(u64),
+    /// It has ended.
+    Ended,
+}
+
+/// What using a refresh token gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// The next generation is current.
+    Turned {
+        /// The grant, prolonged.
+        grant: Box<Grant>,
+        /// The generation to hand out.
+        current: u64,
+    },
+    /// The token was used moments ago: the same next generation is handed out again.
+    Again {
+        /// The grant, prolonged.
+        grant: Box<Grant>,
+        /// The generation to hand out.
+        current: u64,
+    },
+    /// An old token came back: the grant has been ended.
+    Replayed,
+    /// The grant has ended, or the generation was never issued.
+    Unknown,
+}
+
+/// Whether the ring of keys was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    /// It was.
+    Done,
+    /// Another process came first.
+    Outdated,
+}
+
+/// Whom a login is pinned to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// To this user, from now on or already.
+    Theirs,
+    /// To another one.
+    Taken(UserId),
+}
+
+/// That the store answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// How far the store's clock is from the caller's; zero for the embedded engine.
+    pub clock_skew: Duration,
+}
+
+/// Something an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning(pub String);
+
+/// Why the store gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or did not answer in time.
+    #[error("the store cannot be asked: {0}")]
+    Unavailable(String),
+    /// It answered that this is not allowed, or refused the password.
+    #[error("the store refuses: {0}")]
+    Refused(String),
+    /// A record is not what was written.
+    #[error("the record {key} in the store cannot be read: {reason}")]
+    Corrupt {
+        /// Where it lies.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It was written by a newer release.
+    #[error("the store was written by a newer release (schema {found}, this one knows {known})")]
+    TooNew {
+        /// What lies there.
+        found: u32,
+        /// What is known here.
+        known: u32,
+    },
+    /// The address of the store cannot be understood.
+    #[error("{0}")]
+    Misconfigured(String),
+}
