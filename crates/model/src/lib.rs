@@ -3,6 +3,7 @@
 pub mod access;
 pub mod client;
 pub mod clock;
+pub mod cors;
 pub mod error;
 pub mod grant;
 pub mod id;
@@ -10,6 +11,7 @@ pub mod issuer;
 pub mod key;
 pub mod metadata;
 pub mod pkce;
+pub mod proxy;
 pub mod redirect;
 pub mod resource;
 pub mod scope;
