@@ -1,1 +1,11 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod audit;
+mod door;
+pub mod limit;
+mod request;
+pub mod settings;
+mod state;
+
+pub use settings::{GithubSettings, Lifetimes, Limits, Settings};
+pub use state::{AuthServer, StartError};

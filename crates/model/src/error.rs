@@ -77,3 +77,12 @@ impl Serialize for ErrorCode {
         serializer.serialize_str(self.as_str())
     }
 }
+
+/// Why a request was refused, for the log only. It travels in the answer's extensions to where the log line is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedReason {
+    /// A short code that can be counted.
+    pub code: &'static str,
+    /// What else helps to find the cause; never a secret.
+    pub detail: String,
+}

@@ -1,0 +1,52 @@
+//! Rate limits, shared by all processes through the store.
+
+use std::net::IpAddr;
+
+use mcp_gateway_model::{clock::Timestamp, id::ClientId, secret::Digest};
+use mcp_gateway_store::{Rate, Store};
+
+use crate::door::Rejection;
+
+/// Takes a permit for something that `address` does.
+///
+/// # Errors
+/// A rejection with status 429 and `Retry-After` when there is none, and 503 when the store cannot be asked.
+pub(crate) async fn by_address(
+    store: &dyn Store,
+    what: &'static str,
+    address: IpAddr,
+    rate: Rate,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    let bucket = Digest::of(format!("{what} address {}", counted(address)).as_bytes());
+    match store.take_permit(&bucket, rate, now).await? {
+        None => Ok(()),
+        Some(wait) => Err(Rejection::too_many(wait)),
+    }
+}
+
+/// Takes a permit for something that happens to one client.
+///
+/// # Errors
+/// As [`by_address`].
+pub(crate) async fn by_client(
+    store: &dyn Store,
+    what: &'static str,
+    client: &ClientId,
+    rate: Rate,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    let bucket = Digest::of(format!("{what} client {client}").as_bytes());
+    match store.take_permit(&bucket, rate, now).await? {
+        None => Ok(()),
+        Some(wait) => Err(Rejection::too_many(wait)),
+    }
+}
+
+/// What is counted as one: an IPv4 address, or the /64 that one IPv6 customer has.
+fn counted(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:x}/64", address.to_bits() >> 64),
+    }
+}

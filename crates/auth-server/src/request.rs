@@ -1,0 +1,7 @@
+//! What handlers take out of a request: parsed at the door, valid from there on.
+
+mod context;
+mod form;
+
+pub(crate) use context::Context;
+pub(crate) use form::{Form, Parameters};

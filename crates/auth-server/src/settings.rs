@@ -1,0 +1,152 @@
+//! What an operator can set.
+
+use std::time::Duration;
+
+use mcp_gateway_model::{
+    access::AllowedUsers, cors::CorsOrigins, issuer::Issuer, key::Algorithm, proxy::TrustedProxies,
+    resource::Resources, secret::Secret,
+};
+use mcp_gateway_store::Rate;
+use url::Url;
+
+/// Everything the authorization server needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    /// Who we are.
+    pub issuer: Issuer,
+    /// What is protected.
+    pub resources: Resources,
+    /// Who may log in.
+    pub allowed_users: AllowedUsers,
+    /// How people log in.
+    pub github: GithubSettings,
+    /// How long things last.
+    pub lifetimes: Lifetimes,
+    /// How often things may happen.
+    pub limits: Limits,
+    /// Which browser origins may read answers.
+    pub cors: CorsOrigins,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How access tokens are signed.
+    pub signing: SigningSettings,
+    /// What seals what must not be readable in the store, and authenticates refresh tokens. The first is used for new
+    /// ones, all are tried on old ones. At least one, of at least 32 bytes.
+    pub sealing_secrets: Vec<Secret>,
+    /// Secrets with which resource servers may ask about tokens for their audience (RFC 7662 §2.1).
+    pub resource_servers: Vec<ResourceServer>,
+}
+
+/// The OAuth app at GitHub.
+#[derive(Debug)]
+pub struct GithubSettings {
+    /// Its client id.
+    pub client_id: String,
+    /// Its client secret.
+    pub client_secret: Secret,
+    /// Where people log in: `https://github.com`, or an Enterprise Server.
+    pub web_url: Url,
+    /// Where the API is: `https://api.github.com`, or an Enterprise Server's `/api/v3`.
+    pub api_url: Url,
+}
+
+/// How access tokens are signed.
+#[derive(Debug, Default)]
+pub struct SigningSettings {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// A private key in PKCS#1, PKCS#8 or SEC1 PEM; without one a key is generated and kept in the store.
+    pub private_key_pem: Option<Secret>,
+    /// The secret of HS256, at least 32 bytes.
+    pub shared_secret: Option<Secret>,
+}
+
+/// A protected server that may ask about tokens.
+#[derive(Debug)]
+pub struct ResourceServer {
+    /// Its URI as configured: user name of its HTTP Basic credentials, and the audience it may ask about.
+    pub resource: mcp_gateway_model::resource::ResourceUri,
+    /// Its secret.
+    pub secret: Secret,
+}
+
+/// How long things last.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// An access token (`ACCESS_TOKEN_LIFETIME`).
+    pub access_token: Duration,
+    /// A refresh token that is not used (`REFRESH_TOKEN_LIFETIME`).
+    pub refresh_token: Duration,
+    /// How long a used refresh token still gets the same answer.
+    pub refresh_grace: Duration,
+    /// A login under way (`SESSION_TIMEOUT`).
+    pub login: Duration,
+    /// A code.
+    pub code: Duration,
+    /// A registration that is not used (`CLIENT_LIFETIME`); `None` for ever.
+    pub client: Option<Duration>,
+    /// A registration that never came to the authorization endpoint.
+    pub unused_client: Duration,
+    /// How long one trip to GitHub serves a browser.
+    pub browser: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            access_token: Duration::from_secs(1800),
+            refresh_token: Duration::from_secs(31_536_000),
+            refresh_grace: Duration::from_secs(120),
+            login: Duration::from_secs(300),
+            code: Duration::from_secs(60),
+            client: Some(Duration::from_secs(7_776_000)),
+            unused_client: Duration::from_secs(86_400),
+            browser: Duration::from_secs(900),
+        }
+    }
+}
+
+/// How often one address (or, where it says so, one client) may do something.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Registrations by an address.
+    pub register: Rate,
+    /// Calls of the management endpoint by an address.
+    pub manage: Rate,
+    /// Authorization requests by an address, and consents.
+    pub authorize: Rate,
+    /// Callbacks by an address.
+    pub callback: Rate,
+    /// Token requests by an address.
+    pub token: Rate,
+    /// Failed client authentications of one client: slows down who guesses secrets.
+    pub client_failures: Rate,
+    /// Introspections by an address.
+    pub introspect: Rate,
+    /// Revocations by an address.
+    pub revoke: Rate,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let per_minute = |count, burst| Rate {
+            count,
+            period: Duration::from_secs(60),
+            burst,
+        };
+        Self {
+            register: Rate {
+                count: 20,
+                period: Duration::from_secs(3600),
+                burst: 5,
+            },
+            manage: per_minute(60, 20),
+            authorize: per_minute(60, 30),
+            callback: per_minute(60, 30),
+            token: per_minute(300, 100),
+            client_failures: per_minute(10, 10),
+            introspect: per_minute(600, 200),
+            revoke: per_minute(120, 60),
+        }
+    }
+}
