@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod audit;
+mod code;
 mod door;
 pub mod limit;
 mod request;
