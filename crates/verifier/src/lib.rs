@@ -1,1 +1,22 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod bearer;
+mod challenge;
+mod cors;
+mod discovery;
+mod forwarded;
+mod identity;
+mod keys;
+mod metrics;
+mod preflight;
+mod reason;
+mod routes;
+mod settings;
+mod token;
+mod verifier;
+mod verify;
+
+pub use routes::{configure_discovery_for_protected_hosts, configure_preflight, configure_verify};
+pub use settings::{PassToken, Settings, SharedKey};
+pub use verifier::{StartError, Verifier};

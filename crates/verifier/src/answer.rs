@@ -1,0 +1,82 @@
+//! The answer to a request that is not let through, and its one line in the log.
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header};
+use mcp_gateway_model::{clock::Timestamp, id::RequestId, resource::Protected};
+use serde_json::json;
+use tracing::{debug, info, warn};
+
+use crate::{
+    challenge::challenge,
+    cors,
+    forwarded::Asked,
+    reason::{Cause, Reason},
+    verifier::Verifier,
+};
+
+/// A request that is not let through.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) cause: Cause,
+    /// What it was for, as far as that is known.
+    pub(crate) asked: Option<Asked>,
+    pub(crate) protected: Option<Protected>,
+}
+
+impl Refusal {
+    /// What the client gets: status, challenge, and a small JSON body that a browser may read.
+    pub(crate) fn into_response(
+        self,
+        verifier: &Verifier,
+        request: &HttpRequest,
+        now: Timestamp,
+    ) -> HttpResponse {
+        let reason = self.cause.reason;
+        verifier.metrics.refused(reason);
+        self.log(verifier, request, now);
+        let mut response = HttpResponse::build(reason.status());
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        cors::add(&mut response, &verifier.settings.cors, request);
+        if reason == Reason::StoreUnavailable {
+            response.insert_header((header::RETRY_AFTER, "1"));
+        } else if let (Some(asked), Some(protected)) = (&self.asked, &self.protected) {
+            if let Some(value) = challenge(reason, asked, protected, &verifier.settings) {
+                response.insert_header((header::WWW_AUTHENTICATE, value));
+            }
+        }
+        response.json(json!({ "error": reason.error(), "error_description": reason.description() }))
+    }
+
+    fn log(&self, verifier: &Verifier, request: &HttpRequest, now: Timestamp) {
+        let known = request.extensions().get::<RequestId>().cloned();
+        let request_id = known.unwrap_or_else(RequestId::generate);
+        let Cause { reason, detail } = &self.cause;
+        let code = reason.code();
+        let host = self.asked.as_ref().map_or("", |a| a.authority.as_str());
+        let resource = self.protected.as_ref().map_or("", |p| p.identity.as_str());
+        match reason {
+            Reason::StoreUnavailable => warn!(code, %request_id, resource, detail, "not verified"),
+            _ if reason.is_setup() && verifier.setup_warnings.is_due(now) => {
+                let peer = request
+                    .peer_addr()
+                    .map(|p| p.ip().to_string())
+                    .unwrap_or_default();
+                warn!(code, %request_id, host, peer, "not verified: {}", hint(*reason));
+            }
+            _ if reason.is_setup() || *reason == Reason::NoToken => {
+                debug!(code, %request_id, host, resource, "not verified");
+            }
+            _ => info!(code, %request_id, resource, "not verified"),
+        }
+    }
+}
+
+/// What an operator can do about it.
+const fn hint(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UntrustedPeer => "the caller is not in TRUSTED_PROXIES",
+        Reason::ForwardedHeaders => {
+            "the proxy must send X-Forwarded-Host and X-Forwarded-Uri once each, as Traefik's ForwardAuth does"
+        }
+        _ => "no configured resource covers the host and path of this request",
+    }
+}

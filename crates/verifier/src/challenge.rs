@@ -1,0 +1,52 @@
+//! `WWW-Authenticate` ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3),
+//! [RFC 9728 §5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1)).
+
+use actix_web::http::header::HeaderValue;
+use mcp_gateway_model::resource::Protected;
+
+use crate::{discovery, forwarded::Asked, reason::Reason, settings::Settings};
+
+/// What a client must do to be let in: read the metadata and ask for these scopes. Without a token in the request there
+/// is no `error` (RFC 6750 §3.1).
+pub(crate) fn challenge(
+    reason: Reason,
+    asked: &Asked,
+    protected: &Protected,
+    settings: &Settings,
+) -> Option<HeaderValue> {
+    let mut parameters = Vec::with_capacity(4);
+    if reason != Reason::NoToken {
+        parameters.push(quoted("error", reason.error().as_str()));
+        parameters.push(quoted("error_description", reason.description()));
+    }
+    let metadata = discovery::metadata_url(asked, protected, settings);
+    parameters.push(quoted("resource_metadata", &metadata));
+    let needed = &protected.resource.default_scopes;
+    if !needed.is_empty() {
+        parameters.push(quoted("scope", &needed.to_string()));
+    }
+    HeaderValue::try_from(format!("Bearer {}", parameters.join(", "))).ok()
+}
+
+/// A parameter with a quoted string (RFC 9110 §5.6.4).
+fn quoted(name: &str, value: &str) -> String {
+    let mut text = format!("{name}=\"");
+    for c in value.chars() {
+        if c == '"' || c == '\\' {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text.push('"');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_and_backslashes_cannot_end_a_value() {
+        assert_eq!(quoted("a", r#"b", c="d\"#), r#"a="b\", c=\"d\\""#);
+    }
+}

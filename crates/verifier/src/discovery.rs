@@ -1,0 +1,115 @@
+//! Metadata: where a client that was refused finds out whom to ask for a token. Every address comes from the
+//! configuration; a host is echoed only when it is a protected one.
+
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header, web};
+use mcp_gateway_model::{
+    issuer::Issuer,
+    metadata::ProtectedResourceMetadata,
+    resource::{Protected, ResourceUri, Resources},
+};
+use serde_json::json;
+
+use crate::{cors, forwarded, forwarded::Asked, settings::Settings, verifier::Verifier};
+
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// Protected resource metadata ([RFC 9728 §3](https://www.rfc-editor.org/rfc/rfc9728#section-3)).
+pub(crate) async fn resource_metadata(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
+    let settings = &verifier.settings;
+    let path = request.uri().path().strip_prefix(WELL_KNOWN).unwrap_or_default();
+    let document = forwarded::host(&request, &settings.trusted_proxies)
+        .and_then(|host| described(&host, path, settings))
+        .map(|(resource, protected)| {
+            let Protected {
+                resource: configured, ..
+            } = &protected;
+            let name = configured.name.clone();
+            ProtectedResourceMetadata::new(resource, name, &configured.scopes, &settings.issuer)
+        });
+    match document {
+        Some(document) => found(&verifier, &request).json(document),
+        None => {
+            let mut response = HttpResponse::NotFound();
+            cors::add(&mut response, &settings.cors, &request);
+            response.insert_header((header::CACHE_CONTROL, "no-store"));
+            let description = "no server is protected at this address";
+            response.json(json!({ "error": "not_found", "error_description": description }))
+        }
+    }
+}
+
+/// Authorization server metadata ([RFC 8414 §3](https://www.rfc-editor.org/rfc/rfc8414#section-3)), the same at every
+/// address: there is one issuer.
+pub(crate) async fn server_metadata(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
+    found(&verifier, &request)
+        .content_type(header::ContentType::json())
+        .body(verifier.server_metadata.clone())
+}
+
+/// Where the metadata of the resource is that was asked for. Its `resource` is the address that was asked, byte for byte
+/// (RFC 9728 §3.3), as long as that address is written in the one plain way.
+pub(crate) fn metadata_url(asked: &Asked, protected: &Protected, settings: &Settings) -> String {
+    let identity = &protected.identity;
+    let path = match as_typed(protected, &asked.path) {
+        Some(_) if asked.path == "/" => "",
+        Some(_) => asked.path.as_str(),
+        None => identity.path(),
+    };
+    if settings.metadata_at_issuer {
+        let place = settings.issuer.endpoint(WELL_KNOWN);
+        format!("{place}/{}{path}", identity.authority())
+    } else {
+        format!("{}{WELL_KNOWN}{path}", identity.origin())
+    }
+}
+
+/// The resource that the metadata at `path` below the well-known one describes, and how it is written there.
+fn described(host: &str, path: &str, settings: &Settings) -> Option<(String, Protected)> {
+    let resources = &settings.resources;
+    if is_issuer(host, &settings.issuer) {
+        let (other, below) = split_host(path);
+        if resources.protects_host(other) {
+            return on_host(other, below, resources);
+        }
+    }
+    on_host(host, path, resources)
+}
+
+/// `/host/path` in two.
+fn split_host(path: &str) -> (&str, &str) {
+    let rest = path.strip_prefix('/').unwrap_or_default();
+    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+}
+
+fn on_host(host: &str, path: &str, resources: &Resources) -> Option<(String, Protected)> {
+    if !path.is_empty() {
+        if let Some(protected) = resources.at(host, path) {
+            return Some((as_typed(&protected, path)?, protected));
+        }
+    }
+    if path.is_empty() || path == "/" {
+        let protected = resources.only_one_on(host)?;
+        return Some((protected.identity.to_string(), protected));
+    }
+    None
+}
+
+/// The address of `path` at the resource's origin, if that is a resource's URI apart from a trailing slash.
+fn as_typed(protected: &Protected, path: &str) -> Option<String> {
+    let typed = format!("{}{path}", protected.identity.origin());
+    let canonical = ResourceUri::parse_allowing_http(&typed).ok()?;
+    (canonical.as_str() == typed.strip_suffix('/').unwrap_or(&typed)).then_some(typed)
+}
+
+/// Whether `authority` is the issuer's, which is written without the port of its scheme.
+fn is_issuer(authority: &str, issuer: &Issuer) -> bool {
+    let default_port = if issuer.is_https() { ":443" } else { ":80" };
+    authority.strip_suffix(default_port).unwrap_or(authority) == issuer.authority()
+}
+
+fn found(verifier: &Verifier, request: &HttpRequest) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    cors::add(&mut response, &verifier.settings.cors, request);
+    response.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
+    response
+}

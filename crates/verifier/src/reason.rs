@@ -1,0 +1,198 @@
+//! Why a request is not let through: a code for the log and the metrics, and what the client is told instead.
+
+use actix_web::http::StatusCode;
+use mcp_gateway_model::error::ErrorCode;
+use mcp_gateway_store::StoreError;
+
+/// Why a request is not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The caller is not a trusted proxy.
+    UntrustedPeer,
+    /// `X-Forwarded-Host` or `X-Forwarded-Uri` is missing, repeated or malformed.
+    ForwardedHeaders,
+    /// No resource covers the address.
+    NotProtected,
+    /// No `Authorization`, or one of another scheme.
+    NoToken,
+    /// More than one `Authorization`.
+    SeveralCredentials,
+    /// Not the form of an access token.
+    Malformed,
+    /// A refresh token.
+    RefreshToken,
+    /// A header that our tokens do not have.
+    Header,
+    /// `typ` is not `at+jwt`.
+    Type,
+    /// No key has this `kid`.
+    UnknownKey,
+    /// `alg` is not the key's.
+    Algorithm,
+    /// The signature is not the key's.
+    Signature,
+    /// The claims are not those of an access token.
+    Claims,
+    /// Another issuer.
+    Issuer,
+    /// Another resource.
+    Audience,
+    /// `exp` has passed.
+    Expired,
+    /// `iat` or `nbf` lies in the future.
+    NotYet,
+    /// The grant has ended.
+    GrantEnded,
+    /// The grant is not the one that the claims describe.
+    GrantDiffers,
+    /// The store gave no answer.
+    StoreUnavailable,
+}
+
+impl Reason {
+    /// All reasons, in the order of their numbers.
+    pub(crate) const ALL: [Self; 20] = [
+        Self::UntrustedPeer,
+        Self::ForwardedHeaders,
+        Self::NotProtected,
+        Self::NoToken,
+        Self::SeveralCredentials,
+        Self::Malformed,
+        Self::RefreshToken,
+        Self::Header,
+        Self::Type,
+        Self::UnknownKey,
+        Self::Algorithm,
+        Self::Signature,
+        Self::Claims,
+        Self::Issuer,
+        Self::Audience,
+        Self::Expired,
+        Self::NotYet,
+        Self::GrantEnded,
+        Self::GrantDiffers,
+        Self::StoreUnavailable,
+    ];
+
+    /// The code in logs and metrics.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::UntrustedPeer => "untrusted_peer",
+            Self::ForwardedHeaders => "forwarded_headers",
+            Self::NotProtected => "not_protected",
+            Self::NoToken => "no_token",
+            Self::SeveralCredentials => "several_credentials",
+            Self::Malformed => "malformed_token",
+            Self::RefreshToken => "refresh_token_as_bearer",
+            Self::Header => "unexpected_header",
+            Self::Type => "wrong_type",
+            Self::UnknownKey => "unknown_key",
+            Self::Algorithm => "wrong_algorithm",
+            Self::Signature => "bad_signature",
+            Self::Claims => "bad_claims",
+            Self::Issuer => "wrong_issuer",
+            Self::Audience => "wrong_audience",
+            Self::Expired => "expired",
+            Self::NotYet => "not_yet_valid",
+            Self::GrantEnded => "grant_ended",
+            Self::GrantDiffers => "grant_differs",
+            Self::StoreUnavailable => "store_unavailable",
+        }
+    }
+
+    /// The status of the answer.
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::UntrustedPeer | Self::ForwardedHeaders | Self::SeveralCredentials => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::NotProtected => StatusCode::FORBIDDEN,
+            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// The error code of the answer.
+    pub(crate) const fn error(self) -> ErrorCode {
+        match self {
+            Self::UntrustedPeer | Self::ForwardedHeaders | Self::SeveralCredentials => {
+                ErrorCode::InvalidRequest
+            }
+            Self::NotProtected => ErrorCode::AccessDenied,
+            Self::StoreUnavailable => ErrorCode::TemporarilyUnavailable,
+            _ => ErrorCode::InvalidToken,
+        }
+    }
+
+    /// What the client is told: the rule, never which check failed.
+    pub(crate) const fn description(self) -> &'static str {
+        match self {
+            Self::UntrustedPeer | Self::ForwardedHeaders => {
+                "this address answers the reverse proxy, which names the request in X-Forwarded-Host and X-Forwarded-Uri"
+            }
+            Self::NotProtected => "no server is protected at this address",
+            Self::NoToken => "an access token is required",
+            Self::SeveralCredentials => "send exactly one Authorization header",
+            Self::Expired => "the access token has expired",
+            Self::StoreUnavailable => "the token cannot be checked at the moment; try again",
+            _ => "an access token that was issued for this server and has not ended is required",
+        }
+    }
+
+    /// Whether the cause lies in how the proxy or the resources are set up.
+    pub(crate) const fn is_setup(self) -> bool {
+        matches!(
+            self,
+            Self::UntrustedPeer | Self::ForwardedHeaders | Self::NotProtected
+        )
+    }
+}
+
+/// A reason, with what else the log should know.
+#[derive(Debug)]
+pub(crate) struct Cause {
+    pub(crate) reason: Reason,
+    /// Never a secret.
+    pub(crate) detail: String,
+}
+
+impl From<Reason> for Cause {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            detail: String::new(),
+        }
+    }
+}
+
+impl From<StoreError> for Cause {
+    fn from(error: StoreError) -> Self {
+        Self {
+            reason: Reason::StoreUnavailable,
+            detail: error.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_place_and_a_code_of_its_own() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        assert!(Reason::ALL.iter().enumerate().all(|(i, r)| *r as usize == i));
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn no_reason_is_a_success() {
+        assert!(
+            Reason::ALL
+                .iter()
+                .all(|r| r.status().is_client_error() || r.status().is_server_error())
+        );
+    }
+}

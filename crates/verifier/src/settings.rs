@@ -1,0 +1,44 @@
+//! What an operator can set.
+
+use mcp_gateway_model::{
+    cors::CorsOrigins, id::KeyId, issuer::Issuer, proxy::TrustedProxies, resource::Resources, secret::Secret,
+};
+
+/// Everything the verifier needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    /// Whose tokens are accepted.
+    pub issuer: Issuer,
+    /// What is protected.
+    pub resources: Resources,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Which browser origins may read answers.
+    pub cors: CorsOrigins,
+    /// Whether the server behind gets the client's token.
+    pub pass_token: PassToken,
+    /// The key of HS256; only where the process signs as well.
+    pub shared_key: Option<SharedKey>,
+    /// Whether challenges point to metadata on the issuer's host: for routers that do not send the discovery paths of
+    /// protected hosts here.
+    pub metadata_at_issuer: bool,
+}
+
+/// What `X-Auth-Token` carries (`X_AUTH_TOKEN`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PassToken {
+    /// Nothing; the header is sent empty, so that the proxy replaces what the client sent.
+    #[default]
+    Off,
+    /// The client's access token, without the word `Bearer`.
+    Bearer,
+}
+
+/// A key that verifies what the same secret signed (RFC 7518 §3.2).
+#[derive(Debug)]
+pub struct SharedKey {
+    /// The `kid` of tokens signed with it.
+    pub kid: KeyId,
+    /// The secret, at least 32 bytes.
+    pub secret: Secret,
+}

@@ -1,0 +1,73 @@
+//! What the proxy asks about every request: may it pass, and who is it?
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use mcp_gateway_model::{clock::Timestamp, resource::Protected};
+
+use crate::{
+    answer::Refusal,
+    bearer::Bearer,
+    forwarded::Asked,
+    identity::Identity,
+    reason::{Cause, Reason},
+    token::SignedClaims,
+    verifier::Verifier,
+};
+
+/// `/verify`, with any method: 2xx for a valid token and for nothing else, because any 2xx opens the server behind.
+pub(crate) async fn verify(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
+    let _timer = verifier.metrics.time();
+    let now = verifier.clock.now();
+    match decide(&verifier, &request, now).await {
+        Ok(identity) => {
+            verifier.metrics.admitted();
+            identity.into_response()
+        }
+        Err(refusal) => refusal.into_response(&verifier, &request, now),
+    }
+}
+
+/// Finds the resource, then checks the token for it.
+async fn decide(
+    verifier: &Verifier,
+    request: &HttpRequest,
+    now: Timestamp,
+) -> Result<Identity, Box<Refusal>> {
+    let refuse = |cause, asked, protected| {
+        Box::new(Refusal {
+            cause,
+            asked,
+            protected,
+        })
+    };
+    let settings = &verifier.settings;
+    let asked = match Asked::read(request, &settings.trusted_proxies) {
+        Ok(asked) => asked,
+        Err(reason) => return Err(refuse(reason.into(), None, None)),
+    };
+    let Some(protected) = settings.resources.at(&asked.authority, &asked.path) else {
+        return Err(refuse(Reason::NotProtected.into(), Some(asked), None));
+    };
+    match admit(verifier, request, &protected, now).await {
+        Ok(identity) => Ok(identity),
+        Err(cause) => Err(refuse(cause, Some(asked), Some(protected))),
+    }
+}
+
+/// Checks the token ([RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068#section-4)), and that its grant still lives.
+async fn admit(
+    verifier: &Verifier,
+    request: &HttpRequest,
+    protected: &Protected,
+    now: Timestamp,
+) -> Result<Identity, Cause> {
+    let settings = &verifier.settings;
+    let bearer = Bearer::read(request.headers())?;
+    let claims = SignedClaims::read(bearer, &verifier.keys, now).await?;
+    claims.are_from(&settings.issuer)?;
+    claims.are_for(protected, &settings.resources)?;
+    claims.are_in_time(now)?;
+    let grant = verifier.reader.grant(&claims.claims().grant, now).await?;
+    let grant = grant.ok_or(Reason::GrantEnded)?;
+    claims.describe(&grant)?;
+    Ok(Identity::new(&claims, &grant, bearer, settings.pass_token)?)
+}
