@@ -1,8 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod contract;
+mod embedded;
+mod engine;
+mod keys;
+mod limits;
 mod records;
+mod value;
 mod verbs;
 
+pub use embedded::EmbeddedStore;
+pub use keys::patterns;
 pub use records::{BrowserLogin, KeyRing, Login, LoginStage, Rate, RingKey, Sealed, StoredPublicKey};
 pub use verbs::{
     Begun, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, Store, StoreError,

@@ -1,0 +1,199 @@
+//! The verbs, written once for both engines.
+
+mod clients;
+mod grants;
+mod keys;
+mod logins;
+mod refresh;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mcp_gateway_model::{
+    client::Client,
+    clock::Timestamp,
+    grant::{Code, Grant},
+    id::{ClientId, GrantId, Login as LoginName, UserId},
+    secret::Digest,
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    engine::{Answer, Engine, Raw},
+    limits::Bucket,
+    records::{BrowserLogin, KeyRing, Login, Rate, StoredPublicKey},
+    value::decode,
+    verbs::{
+        Begun, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, Store,
+        Swapped, Taken, Warning,
+    },
+};
+
+pub(crate) use grants::living;
+pub(crate) use keys::published;
+
+/// The record in bytes that were found under `key`, if any were.
+fn read<T: DeserializeOwned>(key: &str, bytes: Option<&Raw>) -> Answer<Option<T>> {
+    bytes.map(|bytes| decode(key, bytes)).transpose()
+}
+
+/// The one value under `key`.
+async fn get_one<E: Engine>(engine: &E, key: String) -> Answer<(String, Option<Raw>)> {
+    let keys = [key];
+    let found = engine.get(&keys).await?.pop().flatten();
+    let [key] = keys;
+    Ok((key, found))
+}
+
+/// The values under two keys of one slot.
+async fn get_two<E: Engine>(engine: &E, keys: [String; 2]) -> Answer<[(String, Option<Raw>); 2]> {
+    let mut found = engine.get(&keys).await?.into_iter();
+    let [one, two] = keys;
+    Ok([(one, found.next().flatten()), (two, found.next().flatten())])
+}
+
+#[async_trait]
+impl<E: Engine> GrantReader for E {
+    async fn grant(&self, id: &GrantId, now: Timestamp) -> Answer<Option<Grant>> {
+        let (key, found) = get_one(self, self.keys().grant(id)).await?;
+        living(&key, found.as_ref(), now)
+    }
+
+    async fn public_keys(&self) -> Answer<Vec<StoredPublicKey>> {
+        let (key, found) = get_one(self, self.keys().public_keys()).await?;
+        published(&key, found.as_ref())
+    }
+
+    async fn health(&self, now: Timestamp) -> Answer<Health> {
+        Engine::health(self, now).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Store for E {
+    async fn add_client(&self, client: &Client, now: Timestamp) -> Answer<()> {
+        clients::add(self, client, now).await
+    }
+
+    async fn client(&self, id: &ClientId, now: Timestamp) -> Answer<Option<Client>> {
+        clients::get(self, id, now).await
+    }
+
+    async fn replace_client(&self, client: &Client, now: Timestamp) -> Answer<Replaced> {
+        clients::replace(self, client, now).await
+    }
+
+    async fn touch_client(
+        &self,
+        id: &ClientId,
+        until: Option<Timestamp>,
+        seen: bool,
+        now: Timestamp,
+    ) -> Answer<()> {
+        clients::touch(self, id, clients::Use { until, seen }, now).await
+    }
+
+    async fn end_client(&self, id: &ClientId, now: Timestamp) -> Answer<u64> {
+        clients::end(self, id, now).await
+    }
+
+    async fn put_login(&self, key: &Digest, login: &Login, now: Timestamp) -> Answer<()> {
+        logins::put(self, key, login, now).await
+    }
+
+    async fn login(&self, key: &Digest, now: Timestamp) -> Answer<Option<Login>> {
+        logins::get(self, key, now).await
+    }
+
+    async fn take_login(&self, key: &Digest, now: Timestamp) -> Answer<Taken> {
+        logins::take(self, key, now).await
+    }
+
+    async fn put_browser(&self, key: &Digest, browser: &BrowserLogin, now: Timestamp) -> Answer<()> {
+        logins::put_browser(self, key, browser, now).await
+    }
+
+    async fn browser(&self, key: &Digest, now: Timestamp) -> Answer<Option<BrowserLogin>> {
+        logins::browser(self, key, now).await
+    }
+
+    async fn end_browser(&self, key: &Digest) -> Answer<()> {
+        self.remove(vec![self.keys().browser(key)]).await
+    }
+
+    async fn begin_grant(
+        &self,
+        grant: &Grant,
+        code: &Code,
+        remembered_until: Timestamp,
+        now: Timestamp,
+    ) -> Answer<Begun> {
+        grants::begin(self, grant, code, remembered_until, now).await
+    }
+
+    async fn code(&self, grant: &GrantId, digest: &Digest, now: Timestamp) -> Answer<Option<Code>> {
+        grants::code(self, grant, digest, now).await
+    }
+
+    async fn redeem(&self, grant: &GrantId, digest: &Digest, now: Timestamp) -> Answer<Redemption> {
+        grants::redeem(self, grant, digest, now).await
+    }
+
+    async fn prolong(&self, id: &GrantId, until: Timestamp, now: Timestamp) -> Answer<Prolonged> {
+        refresh::prolong(self, id, until, now).await
+    }
+
+    async fn rotate(
+        &self,
+        id: &GrantId,
+        presented: Presented,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Answer<Rotation> {
+        refresh::rotate(self, id, presented, until, now).await
+    }
+
+    async fn refresh_is_live(&self, id: &GrantId, presented: Presented, now: Timestamp) -> Answer<bool> {
+        refresh::is_live(self, id, presented, now).await
+    }
+
+    async fn end_grant(&self, id: &GrantId, now: Timestamp) -> Answer<bool> {
+        grants::end(self, id, now).await
+    }
+
+    async fn grants_of_user(&self, user: UserId, now: Timestamp) -> Answer<Vec<Grant>> {
+        let mut found = grants::indexed(self, &self.keys().user_grants(user), now).await?;
+        found.retain(|grant| grant.user.id == user);
+        Ok(found)
+    }
+
+    async fn grants_of_client(&self, client: &ClientId, now: Timestamp) -> Answer<Vec<Grant>> {
+        let mut found = grants::indexed(self, &self.keys().client_grants(client), now).await?;
+        found.retain(|grant| grant.client == *client);
+        Ok(found)
+    }
+
+    async fn pin(&self, login: &LoginName, user: UserId) -> Answer<Pin> {
+        logins::pin(self, login, user).await
+    }
+
+    async fn unpin(&self, login: &LoginName) -> Answer<Option<UserId>> {
+        logins::unpin(self, login).await
+    }
+
+    async fn key_ring(&self) -> Answer<KeyRing> {
+        keys::ring(self).await
+    }
+
+    async fn replace_key_ring(&self, ring: &KeyRing) -> Answer<Swapped> {
+        keys::replace(self, ring).await
+    }
+
+    async fn take_permit(&self, name: &Digest, rate: Rate, now: Timestamp) -> Answer<Option<Duration>> {
+        Engine::take_permit(self, self.keys().permit(name), Bucket::new(rate), now).await
+    }
+
+    async fn inspect(&self, now: Timestamp) -> Answer<Vec<Warning>> {
+        Engine::inspect(self, now).await
+    }
+}

@@ -1,0 +1,135 @@
+//! Every key of the store, built in this one file.
+//!
+//! What stands in braces is the part that Redis Cluster hashes: keys with the same one lie in the same slot, and only
+//! those are ever read or changed together. Nothing that a caller chose goes between braces unencoded.
+
+use mcp_gateway_model::{
+    id::{ClientId, GrantId, Login, UserId},
+    secret::Digest,
+};
+
+/// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
+#[must_use]
+pub const fn patterns() -> [&'static str; 14] {
+    [
+        "schema",
+        "client:{*}",
+        "ended-client:{*}",
+        "client-grants:{*}",
+        "user-grants:{*}",
+        "login:{*}",
+        "browser:{*}",
+        "grant:{*}",
+        "code:{*}",
+        "refresh:{*}",
+        "pin:{*}",
+        "keys:{ring}",
+        "public-keys:{ring}",
+        "permit:{*}",
+    ]
+}
+
+/// Builds keys below one prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(crate) const fn new(prefix: String) -> Self {
+        Self { prefix }
+    }
+
+    pub(crate) fn schema(&self) -> String {
+        format!("{}schema", self.prefix)
+    }
+
+    /// A client identifier is any visible ASCII, a URL too: its digest stands for it.
+    fn of_client(&self, kind: &str, id: &ClientId) -> String {
+        self.of_digest(kind, &Digest::of(id.as_str().as_bytes()))
+    }
+
+    fn of_digest(&self, kind: &str, digest: &Digest) -> String {
+        format!("{}{kind}:{{{digest}}}", self.prefix)
+    }
+
+    fn of_grant(&self, kind: &str, id: &GrantId) -> String {
+        format!("{}{kind}:{{{id}}}", self.prefix)
+    }
+
+    pub(crate) fn client(&self, id: &ClientId) -> String {
+        self.of_client("client", id)
+    }
+
+    pub(crate) fn ended_client(&self, id: &ClientId) -> String {
+        self.of_client("ended-client", id)
+    }
+
+    pub(crate) fn client_grants(&self, id: &ClientId) -> String {
+        self.of_client("client-grants", id)
+    }
+
+    pub(crate) fn user_grants(&self, id: UserId) -> String {
+        format!("{}user-grants:{{{id}}}", self.prefix)
+    }
+
+    pub(crate) fn login(&self, digest: &Digest) -> String {
+        self.of_digest("login", digest)
+    }
+
+    pub(crate) fn browser(&self, digest: &Digest) -> String {
+        self.of_digest("browser", digest)
+    }
+
+    pub(crate) fn grant(&self, id: &GrantId) -> String {
+        self.of_grant("grant", id)
+    }
+
+    pub(crate) fn code(&self, id: &GrantId) -> String {
+        self.of_grant("code", id)
+    }
+
+    pub(crate) fn refresh(&self, id: &GrantId) -> String {
+        self.of_grant("refresh", id)
+    }
+
+    /// A login has letters, digits, `-`, `_` and square brackets: no brace among them.
+    pub(crate) fn pin(&self, login: &Login) -> String {
+        format!("{}pin:{{{login}}}", self.prefix)
+    }
+
+    pub(crate) fn key_ring(&self) -> String {
+        format!("{}keys:{{ring}}", self.prefix)
+    }
+
+    pub(crate) fn public_keys(&self) -> String {
+        format!("{}public-keys:{{ring}}", self.prefix)
+    }
+
+    pub(crate) fn permit(&self, name: &Digest) -> String {
+        self.of_digest("permit", name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_of_a_grant_share_its_slot() {
+        let (keys, id) = (Keys::new("mcpgw:".into()), GrantId::generate());
+        let tag = format!("{{{id}}}");
+        for key in [keys.grant(&id), keys.code(&id), keys.refresh(&id)] {
+            assert!(key.ends_with(&tag), "{key}");
+        }
+        assert!(keys.key_ring().ends_with("{ring}") && keys.public_keys().ends_with("{ring}"));
+    }
+
+    #[test]
+    fn a_client_id_with_braces_cannot_choose_its_slot() {
+        let id = ClientId::parse("https://client.example/{ring}:*").unwrap();
+        let key = Keys::new("mcpgw:".into()).client(&id);
+        assert_eq!(key.matches('{').count(), 1);
+        assert!(!key.contains("ring"), "{key}");
+    }
+}

@@ -1,0 +1,35 @@
+//! One suite, run against every engine.
+
+use std::sync::Arc;
+
+use mcp_gateway_store::{EmbeddedStore, Store};
+
+mod clients;
+
+/// Each fact becomes a test of each engine.
+macro_rules! contract {
+    ($($fact:ident),+ $(,)?) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $fact() { super::$fact(crate::contract::memory()).await; })+
+        }
+        mod file {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $fact() {
+                let directory = tempfile::tempdir().unwrap();
+                super::$fact(crate::contract::file(directory.path())).await;
+            })+
+        }
+    };
+}
+pub(crate) use contract;
+
+#[expect(clippy::unwrap_used, reason = "test code: without a store there is no test")]
+pub(crate) fn memory() -> Arc<dyn Store> {
+    Arc::new(EmbeddedStore::in_memory().unwrap())
+}
+
+#[expect(clippy::unwrap_used, reason = "test code: without a store there is no test")]
+pub(crate) fn file(directory: &std::path::Path) -> Arc<dyn Store> {
+    Arc::new(EmbeddedStore::open(&directory.join("store")).unwrap())
+}

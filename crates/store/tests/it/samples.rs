@@ -1,0 +1,180 @@
+//! Records to work with.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a sample that does not parse is a mistake here"
+)]
+
+use std::time::Duration;
+
+use mcp_gateway_model::{
+    client::{AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType},
+    clock::Timestamp,
+    grant::{Code, Grant, User},
+    id::{ClientId, GrantId, Login as LoginName, UserId},
+    key::{Algorithm, PublicKey, PublicNumbers},
+    pkce::CodeChallenge,
+    redirect::RedirectUri,
+    resource::ResourceUri,
+    scope::ScopeSet,
+    secret::Digest,
+};
+use mcp_gateway_store::{
+    Begun, BrowserLogin, KeyRing, Login, LoginStage, Presented, RingKey, Sealed, Store, StoredPublicKey,
+};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+pub(crate) fn after(secs: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(secs))
+}
+
+pub(crate) fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+fn redirect() -> RedirectUri {
+    RedirectUri::parse("http://127.0.0.1:33418/callback").unwrap()
+}
+
+fn audience() -> ResourceUri {
+    ResourceUri::parse("https://echo.example.com/mcp").unwrap()
+}
+
+fn challenge() -> CodeChallenge {
+    CodeChallenge::parse(Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), Some("S256")).unwrap()
+}
+
+pub(crate) fn user(id: u64) -> User {
+    User {
+        id: UserId(id),
+        login: LoginName::parse("octocat").unwrap(),
+        shown_login: "OctoCat".into(),
+        name: Some("The \"Octocat\" é 🐙".into()),
+        email: None,
+    }
+}
+
+pub(crate) fn client() -> Client {
+    Client {
+        id: ClientId::generate(),
+        metadata: ClientMetadata {
+            redirect_uris: vec![redirect()],
+            token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            response_types: vec!["code".into()],
+            client_name: Some("A client".into()),
+            client_uri: None,
+            logo_uri: None,
+            tos_uri: None,
+            policy_uri: None,
+            contacts: vec![],
+            scope: ScopeSet::default(),
+            software_id: None,
+            software_version: None,
+            application_type: None,
+        },
+        origin: ClientOrigin::Registered,
+        secret: Some(digest("client secret")),
+        registration_token: Some(digest("registration token")),
+        previous_registration_token: None,
+        revision: 0,
+        issued_at: NOW,
+        expires_at: Some(after(86400)),
+        seen: false,
+    }
+}
+
+pub(crate) fn login() -> Login {
+    Login {
+        client: ClientId::generate(),
+        redirect_uri: redirect(),
+        redirect_uri_was_sent: true,
+        state: Some("a state \u{1F980} \"quoted\"".into()),
+        challenge: challenge(),
+        audience: audience(),
+        scopes: ScopeSet::parse("read write").unwrap(),
+        browser: digest("browser"),
+        stage: LoginStage::Consent,
+        expires_at: after(300),
+    }
+}
+
+pub(crate) fn browser() -> BrowserLogin {
+    BrowserLogin {
+        user: user(583_231),
+        authenticated_at: NOW,
+        expires_at: after(900),
+    }
+}
+
+pub(crate) fn grant_of(client: &ClientId, user_id: u64) -> Grant {
+    Grant {
+        id: GrantId::generate(),
+        client: client.clone(),
+        user: user(user_id),
+        audiences: vec![audience()],
+        scopes: ScopeSet::parse("read").unwrap(),
+        authenticated_at: NOW,
+        created_at: NOW,
+        expires_at: after(60),
+    }
+}
+
+pub(crate) fn grant() -> Grant {
+    grant_of(&ClientId::generate(), 583_231)
+}
+
+pub(crate) fn code_of(grant: &Grant) -> Code {
+    Code {
+        grant: grant.id.clone(),
+        digest: digest(grant.id.as_str()),
+        client: grant.client.clone(),
+        redirect_uri: redirect(),
+        redirect_uri_was_sent: false,
+        challenge: challenge(),
+        expires_at: grant.expires_at,
+    }
+}
+
+/// A grant that has begun, and its code.
+pub(crate) async fn begun(store: &dyn Store, grant: Grant) -> (Grant, Code) {
+    let code = code_of(&grant);
+    let begun = store.begin_grant(&grant, &code, after(86400), NOW).await.unwrap();
+    assert_eq!(begun, Begun::Yes);
+    (grant, code)
+}
+
+/// A grant with a chain of refresh tokens, generation 1 current since `NOW`, alive for a day.
+pub(crate) async fn chained(store: &dyn Store) -> Grant {
+    let (grant, _) = begun(store, grant()).await;
+    store.prolong(&grant.id, after(86400), NOW).await.unwrap();
+    store.grant(&grant.id, NOW).await.unwrap().unwrap()
+}
+
+pub(crate) const fn presented(generation: u64) -> Presented {
+    Presented {
+        generation,
+        grace: Duration::from_secs(120),
+    }
+}
+
+pub(crate) fn ring(revision: u64, secret: &str) -> KeyRing {
+    let public = PublicKey::new(
+        Algorithm::EdDsa,
+        PublicNumbers::ed25519(digest(secret).as_bytes()),
+    );
+    KeyRing {
+        revision,
+        signing: Some(public.kid.clone()),
+        keys: vec![RingKey {
+            public,
+            private: Some(Sealed(format!("sealed:{secret}"))),
+            created_at: NOW,
+            replaced_at: None,
+        }],
+    }
+}
+
+pub(crate) fn published(ring: &KeyRing) -> Vec<StoredPublicKey> {
+    ring.public_keys()
+}
