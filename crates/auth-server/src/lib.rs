@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admit;
 pub mod audit;
 mod code;
 mod door;
