@@ -38,10 +38,10 @@ impl Refusal {
         cors::add(&mut response, &verifier.settings.cors, request);
         if reason == Reason::StoreUnavailable {
             response.insert_header((header::RETRY_AFTER, "1"));
-        } else if let (Some(asked), Some(protected)) = (&self.asked, &self.protected) {
-            if let Some(value) = challenge(reason, asked, protected, &verifier.settings) {
-                response.insert_header((header::WWW_AUTHENTICATE, value));
-            }
+        } else if let (Some(asked), Some(protected)) = (&self.asked, &self.protected)
+            && let Some(value) = challenge(reason, asked, protected, &verifier.settings)
+        {
+            response.insert_header((header::WWW_AUTHENTICATE, value));
         }
         response.json(json!({ "error": reason.error(), "error_description": reason.description() }))
     }

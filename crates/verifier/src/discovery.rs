@@ -9,7 +9,7 @@ use mcp_gateway_model::{
 };
 use serde_json::json;
 
-use crate::{cors, forwarded, forwarded::Asked, settings::Settings, verifier::Verifier};
+use crate::{cors, forwarded, forwarded::Asked, reason::Reason, settings::Settings, verifier::Verifier};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -17,25 +17,15 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 pub(crate) async fn resource_metadata(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
     let settings = &verifier.settings;
     let path = request.uri().path().strip_prefix(WELL_KNOWN).unwrap_or_default();
-    let document = forwarded::host(&request, &settings.trusted_proxies)
-        .and_then(|host| described(&host, path, settings))
-        .map(|(resource, protected)| {
-            let Protected {
-                resource: configured, ..
-            } = &protected;
-            let name = configured.name.clone();
-            ProtectedResourceMetadata::new(resource, name, &configured.scopes, &settings.issuer)
-        });
-    match document {
-        Some(document) => found(&verifier, &request).json(document),
-        None => {
-            let mut response = HttpResponse::NotFound();
-            cors::add(&mut response, &settings.cors, &request);
-            response.insert_header((header::CACHE_CONTROL, "no-store"));
-            let description = "no server is protected at this address";
-            response.json(json!({ "error": "not_found", "error_description": description }))
-        }
-    }
+    let described = forwarded::host(&request, &settings.trusted_proxies)
+        .and_then(|host| described(&host, path, settings));
+    let Some((resource, protected)) = described else {
+        return missing(&verifier, &request);
+    };
+    let configured = &protected.resource;
+    let name = configured.name.clone();
+    let document = ProtectedResourceMetadata::new(resource, name, &configured.scopes, &settings.issuer);
+    found(&verifier, &request).json(document)
 }
 
 /// Authorization server metadata ([RFC 8414 §3](https://www.rfc-editor.org/rfc/rfc8414#section-3)), the same at every
@@ -82,10 +72,10 @@ fn split_host(path: &str) -> (&str, &str) {
 }
 
 fn on_host(host: &str, path: &str, resources: &Resources) -> Option<(String, Protected)> {
-    if !path.is_empty() {
-        if let Some(protected) = resources.at(host, path) {
-            return Some((as_typed(&protected, path)?, protected));
-        }
+    if !path.is_empty()
+        && let Some(protected) = resources.at(host, path)
+    {
+        return Some((as_typed(&protected, path)?, protected));
     }
     if path.is_empty() || path == "/" {
         let protected = resources.only_one_on(host)?;
@@ -112,4 +102,11 @@ fn found(verifier: &Verifier, request: &HttpRequest) -> HttpResponseBuilder {
     cors::add(&mut response, &verifier.settings.cors, request);
     response.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
     response
+}
+
+fn missing(verifier: &Verifier, request: &HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::NotFound();
+    cors::add(&mut response, &verifier.settings.cors, request);
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response.json(json!({ "error": "not_found", "error_description": Reason::NotProtected.description() }))
 }

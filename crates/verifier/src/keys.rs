@@ -149,11 +149,10 @@ impl Keys {
     async fn read(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut keys = HashMap::new();
         for stored in self.reader.public_keys().await? {
-            match VerifyingKey::public(&stored.key) {
-                Some(key) => {
-                    keys.insert(stored.key.kid, Arc::new(key));
-                }
-                None => warn!(kid = %stored.key.kid, "a published key cannot be used"),
+            if let Some(key) = VerifyingKey::public(&stored.key) {
+                keys.insert(stored.key.kid, Arc::new(key));
+            } else {
+                warn!(kid = %stored.key.kid, "a published key cannot be used");
             }
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
