@@ -57,6 +57,10 @@ links:
 [group('test')]
 test *args:
     cargo nextest run --workspace --no-fail-fast "$@"
+
+# the examples in the documentation run
+[group('test')]
+doctest:
     cargo test --quiet --workspace --doc
 
 # the examples compile
@@ -76,7 +80,7 @@ size:
 
 # every check but the compose test
 [group('ci')]
-checks: fmt-check links deny model lint doc examples test
+checks: fmt-check links deny model lint doc examples test doctest
 
 # every check there is
 [group('ci')]
