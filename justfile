@@ -53,10 +53,10 @@ doc:
 links:
     scripts/check-links
 
-# all tests: real Redis, real Traefik, Chromium; arguments go to nextest
+# all tests: real Redis, real Traefik, Chromium; or those the arguments choose: just test -p mcp-gateway-store
 [group('test')]
-test *args:
-    cargo nextest run --workspace --no-fail-fast "$@"
+test *args="--workspace":
+    cargo nextest run --no-fail-fast "$@"
 
 # the examples in the documentation run
 [group('test')]
