@@ -251,6 +251,13 @@ class Routes(unittest.TestCase):
             self.assertEqual(answer.status, 200 if preflight in headers else 401, headers)
         self.assertEqual(len(self.traefik.upstreams["echo"].seen), before)
 
+    def test_the_access_log_tells_whether_the_backend_was_reached(self):
+        for number, headers in (("refused", []), ("let-in", [GOOD])):
+            self.ask("OPTIONS", "echo", "/mcp", [("X-Request-Id", number), *headers], b"{}")
+        refused, let_in = (json.loads(self.traefik.logged(lambda e, n=n: e.get("request_X-Request-Id") == n)) for n in ("refused", "let-in"))
+        self.assertEqual((refused["DownstreamStatus"], refused.get("ServiceName")), (401, None))
+        self.assertEqual((let_in["DownstreamStatus"], let_in.get("ServiceName")), (200, "echo@file"))
+
     def test_a_post_that_claims_to_be_a_preflight_reaches_no_backend(self):
         before = len(self.traefik.upstreams["echo"].seen)
         answer = self.ask("POST", "echo", "/mcp", [("X-Forwarded-Method", "OPTIONS"), ("Access-Control-Request-Method", "POST")], b"{}")
@@ -292,7 +299,7 @@ class Routes(unittest.TestCase):
         forged = []
         for name in (*IDENTITY, "X-User-Email", "X-Auth-Roles", "X-AUTH-ADMIN"):
             for spelling in (name, name.upper(), name.lower(), name.replace("-", "_"), name[::-1].replace("-", "_", 1)[::-1],
-                             name.replace("-", "_", 1)):
+                             name.replace("-", "_", 1), name.replace("-", ".")):
                 forged.append((spelling, "forged"))
         answer = self.ask("POST", "echo", "/mcp", [GOOD, *forged], b"{}")
         self.assertEqual(answer.upstream, "echo")

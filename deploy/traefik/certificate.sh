@@ -44,7 +44,7 @@ LEAF
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/ca.key"
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/tls.key"
 openssl req -x509 -new -sha256 -days 397 -key "$work/ca.key" -config "$work/ca.cnf" -out "$work/ca.crt"
-openssl req -new -sha256 -key "$work/tls.key" -subj "/CN=gateway" -out "$work/tls.csr"
+openssl req -new -sha256 -key "$work/tls.key" -config "$work/ca.cnf" -subj "/CN=gateway" -out "$work/tls.csr"
 openssl x509 -req -sha256 -days 397 -in "$work/tls.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" \
     -set_serial "0x$(openssl rand -hex 16)" -extfile "$work/tls.cnf" -out "$work/tls.crt" 2>/dev/null
 chmod 644 "$work/ca.crt" "$work/tls.crt"
