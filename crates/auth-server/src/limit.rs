@@ -44,7 +44,7 @@ pub(crate) async fn by_client(
 }
 
 /// What is counted as one: an IPv4 address, or the /64 that one IPv6 customer has.
-fn counted(address: IpAddr) -> String {
+pub(crate) fn counted(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("{:x}/64", address.to_bits() >> 64),

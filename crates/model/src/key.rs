@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{BadId, KeyId},
-    secret::Digest,
+    secret::{Digest, Secret, derive_bytes},
 };
 
 /// An algorithm that access tokens may be signed with.
@@ -171,6 +171,14 @@ impl PublicKey {
     }
 }
 
+/// The id of the HS256 key that `secret` is: a digest that does not help to guess it. Signer and verifier derive the same.
+#[must_use]
+pub fn shared_key_id(secret: &Secret) -> KeyId {
+    let derived = derive_bytes(secret.reveal().as_bytes(), "mcp-gateway shared key id 1");
+    let text = Digest::of(&derived).to_string();
+    KeyId::parse(&text).unwrap_or_else(|BadId| unreachable!("a digest is 43 characters of base64url"))
+}
+
 /// A JWK set (RFC 7517 §5).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JwkSet {
@@ -193,6 +201,13 @@ mod tests {
             numbers.thumbprint().as_str(),
             "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
         );
+    }
+
+    #[test]
+    fn the_id_of_a_shared_key_is_its_secrets_own() {
+        let id = |text: &str| shared_key_id(&Secret::presented(text.into()));
+        assert_eq!(id("one"), id("one"));
+        assert_ne!(id("one"), id("two"));
     }
 
     #[test]

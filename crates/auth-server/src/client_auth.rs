@@ -1,0 +1,65 @@
+//! Client authentication ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)), the same step at every
+//! endpoint: a client that has a secret must present it, and one that has none must not.
+//!
+//! A confidential client may present its secret either way, whichever it registered: both prove the same.
+
+mod credentials;
+mod guessing;
+
+use actix_web::http::header::{self, HeaderValue};
+use mcp_gateway_model::{client::Client, error::ErrorCode, id::ClientId};
+
+pub(crate) use credentials::{Credentials, Way};
+pub(crate) use guessing::Guessing;
+
+use crate::{door::Rejection, request::Context};
+
+/// A client that proved who it is, or that has nothing to prove it with.
+#[derive(Debug)]
+pub(crate) struct AuthenticatedClient(pub(crate) Client);
+
+/// Finds the client, and checks its secret.
+///
+/// # Errors
+/// `invalid_client`, the same for a client that is not there and for a wrong secret; 429 for who guesses.
+pub(crate) async fn authenticate(
+    context: &Context,
+    credentials: &Credentials,
+) -> Result<AuthenticatedClient, Rejection> {
+    let server = &context.server;
+    server.guessing.check(context, &credentials.id)?;
+    let client = match ClientId::parse(&credentials.id) {
+        Ok(id) => server.store.client(&id, context.now).await?,
+        Err(_) => None,
+    };
+    let refused = match client {
+        None => "unknown_client",
+        Some(client) => match (&client.secret, &credentials.secret) {
+            (Some(expected), Some(presented)) if *expected == presented.digest() => {
+                return Ok(AuthenticatedClient(client));
+            }
+            (Some(_), Some(_)) => "wrong_secret",
+            (Some(_), None) => "secret_missing",
+            (None, Some(_)) => "public_client_with_secret",
+            (None, None) => return Ok(AuthenticatedClient(client)),
+        },
+    };
+    server.guessing.failed(context, &credentials.id).await?;
+    Err(not_authenticated(credentials.way, refused))
+}
+
+/// The one answer to whoever did not prove who it is (RFC 6749 §5.2).
+pub(crate) fn not_authenticated(way: Way, reason: &'static str) -> Rejection {
+    let rejection = Rejection::new(
+        ErrorCode::InvalidClient,
+        "the client is unknown, or did not prove who it is: register again, or send the client_secret that was issued",
+        reason,
+    );
+    match way {
+        Way::Basic => rejection.with_header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"clients\", charset=\"UTF-8\""),
+        ),
+        Way::Form => rejection,
+    }
+}

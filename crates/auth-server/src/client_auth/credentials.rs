@@ -1,0 +1,177 @@
+//! What a request says of who sends it.
+
+use actix_web::{HttpRequest, http::header};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use mcp_gateway_model::{error::ErrorCode, secret::Secret};
+
+use super::not_authenticated;
+use crate::{door::Rejection, request::Parameters};
+
+/// The most bytes an `Authorization` header may have.
+const LIMIT: usize = 8 * 1024;
+
+/// How credentials were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// HTTP Basic.
+    Basic,
+    /// `client_id` and perhaps `client_secret` in the form.
+    Form,
+}
+
+/// A client's id, and its secret if it sent one.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    /// Who it says it is.
+    pub(crate) id: String,
+    /// What should prove it.
+    pub(crate) secret: Option<Secret>,
+    /// How both were sent.
+    pub(crate) way: Way,
+}
+
+impl Credentials {
+    /// Reads the credentials of a request, and takes the secret out of its form.
+    ///
+    /// # Errors
+    /// `invalid_request` when a request uses two ways at once (RFC 6749 §2.3), `invalid_client` when it uses none.
+    pub(crate) fn read(request: &HttpRequest, form: &mut Parameters) -> Result<Self, Rejection> {
+        let secret = form.take("client_secret").map(Secret::presented);
+        let Some(header) = authorization(request)? else {
+            let id = form
+                .get("client_id")
+                .ok_or_else(|| not_authenticated(Way::Form, "client_id_missing"))?;
+            return Ok(Self {
+                id: id.to_owned(),
+                secret,
+                way: Way::Form,
+            });
+        };
+        let basic = scheme(header, "basic").and_then(decode);
+        let (id, from_header) =
+            basic.ok_or_else(|| not_authenticated(Way::Basic, "authorization_malformed"))?;
+        if secret.is_some() || form.get("client_id").is_some_and(|other| other != id) {
+            return Err(Rejection::new(
+                ErrorCode::InvalidRequest,
+                "the client must authenticate one way only: in the Authorization header or in the form",
+                "two_authentications",
+            ));
+        }
+        Ok(Self {
+            id,
+            secret: from_header,
+            way: Way::Basic,
+        })
+    }
+}
+
+/// The bearer token of a request, if it carries one (RFC 6750 §2.1).
+///
+/// # Errors
+/// `invalid_request` for several `Authorization` headers.
+pub(crate) fn bearer(request: &HttpRequest) -> Result<Option<&str>, Rejection> {
+    let token = authorization(request)?.and_then(|header| scheme(header, "bearer"));
+    Ok(token.filter(|token| !token.is_empty()))
+}
+
+fn authorization(request: &HttpRequest) -> Result<Option<&str>, Rejection> {
+    let malformed = || {
+        Rejection::new(
+            ErrorCode::InvalidRequest,
+            "there must be one Authorization header, of printable ASCII characters",
+            "authorization_malformed",
+        )
+    };
+    let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    match (headers.next(), headers.next()) {
+        (None, _) => Ok(None),
+        (Some(header), None) if header.len() <= LIMIT => header.to_str().map(Some).map_err(|_| malformed()),
+        _ => Err(malformed()),
+    }
+}
+
+/// What follows the scheme's name, if it is this scheme's.
+fn scheme<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    let (scheme, rest) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case(name).then(|| rest.trim())
+}
+
+/// Id and secret, each encoded as in a form before they were joined (RFC 6749 §2.3.1).
+fn decode(basic: &str) -> Option<(String, Option<Secret>)> {
+    let text = String::from_utf8(STANDARD.decode(basic).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let (id, secret) = (form_decoded(id), form_decoded(secret));
+    let secret = Some(secret).filter(|s| !s.is_empty());
+    (!id.is_empty()).then(|| (id, secret.map(Secret::presented)))
+}
+
+fn form_decoded(text: &str) -> String {
+    let pair = text.replace('&', "%26").replace('=', "%3D");
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(name, _)| name.into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn read(header: Option<&str>, form: &str) -> Result<Credentials, Rejection> {
+        let mut request = TestRequest::post();
+        if let Some(header) = header {
+            request = request.insert_header((header::AUTHORIZATION, header));
+        }
+        Credentials::read(
+            &request.to_http_request(),
+            &mut Parameters::parse(form.as_bytes())?,
+        )
+    }
+
+    fn basic(text: &str) -> String {
+        format!("Basic {}", STANDARD.encode(text))
+    }
+
+    #[test]
+    fn basic_credentials_are_decoded_as_forms_are() {
+        let read = read(Some(&basic("a%3Ab+c:s%25%26=")), "").unwrap();
+        assert_eq!(read.id, "a:b c");
+        assert_eq!(read.secret.unwrap().reveal(), "s%&=");
+        assert_eq!(read.way, Way::Basic);
+    }
+
+    #[test]
+    fn an_empty_secret_is_none() {
+        assert!(read(Some(&basic("id:")), "").unwrap().secret.is_none());
+        assert!(
+            read(None, "client_id=id&client_secret=")
+                .unwrap()
+                .secret
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn two_ways_at_once_are_refused() {
+        for form in ["client_secret=x", "client_id=other"] {
+            let rejection = read(Some(&basic("id:s")), form).unwrap_err();
+            assert_eq!(rejection.code(), ErrorCode::InvalidRequest);
+        }
+        assert!(read(Some(&basic("id:s")), "client_id=id").is_ok());
+    }
+
+    #[test]
+    fn other_schemes_and_no_client_at_all_are_invalid_client() {
+        for header in [
+            None,
+            Some("Digest x"),
+            Some("Basic !"),
+            Some("Basic"),
+            Some("Bearer x"),
+        ] {
+            assert_eq!(read(header, "").unwrap_err().code(), ErrorCode::InvalidClient);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Which path leads where.
+
+use actix_web::{
+    HttpResponse, Route,
+    http::{StatusCode, header},
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use mcp_gateway_model::error::ErrorCode;
+
+use crate::{
+    cors::{self, Endpoint},
+    discovery,
+    door::Rejection,
+    login_routes::login_routes,
+    state::AuthServer,
+};
+
+/// Mounts the authorization server: `App::new().configure(routes::configure(server))`. The paths of health checks, and
+/// the answer to paths that are not there, are the application's own.
+pub fn configure(server: web::Data<AuthServer>) -> impl Fn(&mut ServiceConfig) + Clone {
+    move |services| {
+        services.app_data(server.clone());
+        discovery_routes(services);
+        login_routes(services);
+    }
+}
+
+fn discovery_routes(services: &mut ServiceConfig) {
+    let metadata = Endpoint {
+        name: "metadata",
+        allow: "GET, HEAD",
+    };
+    let jwks = Endpoint {
+        name: "jwks",
+        allow: "GET, HEAD",
+    };
+    for path in [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-authorization-server/{suffix:.*}",
+        "/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/{suffix:.*}",
+    ] {
+        let routes = vec![
+            web::get().to(discovery::metadata),
+            web::head().to(discovery::metadata),
+        ];
+        mount(services, path, metadata, routes);
+    }
+    for path in ["/jwks", "/.well-known/jwks.json"] {
+        let routes = vec![web::get().to(discovery::jwks), web::head().to(discovery::jwks)];
+        mount(services, path, jwks, routes);
+    }
+}
+
+/// Mounts one JSON endpoint: other methods than its own get 405, in JSON.
+fn mount(services: &mut ServiceConfig, path: &str, endpoint: Endpoint, routes: Vec<Route>) {
+    let mut resource = web::resource(path);
+    for route in routes {
+        resource = resource.route(route);
+    }
+    let resource = resource
+        .default_service(web::to(move || async move { not_allowed(endpoint) }))
+        .wrap(from_fn(move |request, next| {
+            cors::around(endpoint, request, next)
+        }));
+    services.service(resource);
+}
+
+fn not_allowed(endpoint: Endpoint) -> Result<HttpResponse, Rejection> {
+    Err(Rejection::new(
+        ErrorCode::InvalidRequest,
+        format!("this endpoint answers {} only", endpoint.allow),
+        "method_not_allowed",
+    )
+    .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    .with_header(header::ALLOW, header::HeaderValue::from_static(endpoint.allow)))
+}
