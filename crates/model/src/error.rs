@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// An error code of RFC 6749, 6750, 7009, 7591 or 8707.
+/// An error code of RFC 6749, 6750, 7009, 7591, 8707, or OpenID Connect Core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
     /// RFC 6749 §5.2, RFC 6750 §3.1.
@@ -39,6 +39,8 @@ pub enum ErrorCode {
     InvalidClientMetadata,
     /// RFC 8707 §2.
     InvalidTarget,
+    /// OpenID Connect Core §3.1.2.6.
+    InteractionRequired,
 }
 
 impl ErrorCode {
@@ -62,6 +64,7 @@ impl ErrorCode {
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidTarget => "invalid_target",
+            Self::InteractionRequired => "interaction_required",
         }
     }
 }

@@ -1,0 +1,115 @@
+//! The end of a login: a code for the client, or a page that says why there is none.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use mcp_gateway_model::{
+    error::ErrorCode,
+    grant::{Code, Grant, User},
+    id::GrantId,
+};
+use mcp_gateway_store::{Begun, BrowserLogin, Login};
+
+use crate::{
+    admit::{Admitted, Refusal as NotAdmitted},
+    audit::Event,
+    browser::Browser,
+    code::CodeText,
+    consent::{line, to_github},
+    desk::Outcome,
+    door::{Page, Refusal, ReturnAddress},
+    github::Account,
+};
+
+/// Begins the grant, and takes its code to the client (RFC 6749 §4.1.2). Only who was admitted gets here.
+pub(crate) async fn approve(
+    browser: &Browser,
+    login: &Login,
+    known: BrowserLogin,
+    _: Admitted,
+) -> Result<HttpResponse, Refusal> {
+    let (server, now) = (browser.server(), browser.context.now);
+    let lifetimes = &server.settings.lifetimes;
+    let expires_at = now.plus(lifetimes.code);
+    let (text, code) = CodeText::generate(GrantId::generate());
+    let grant = Grant {
+        id: code.grant.clone(),
+        client: login.client.clone(),
+        user: known.user,
+        audiences: vec![login.audience.clone()],
+        scopes: login.scopes.clone(),
+        authenticated_at: known.authenticated_at,
+        created_at: now,
+        expires_at,
+    };
+    let code = Code {
+        grant: code.grant,
+        digest: code.digest,
+        client: login.client.clone(),
+        redirect_uri: login.redirect_uri.clone(),
+        redirect_uri_was_sent: login.redirect_uri_was_sent,
+        challenge: login.challenge,
+        expires_at,
+    };
+    let remembered_until = now.plus(lifetimes.refresh_token.max(lifetimes.access_token));
+    match server
+        .store
+        .begin_grant(&grant, &code, remembered_until, now)
+        .await?
+    {
+        Begun::Yes => {}
+        Begun::Refused => return Err(removed().into()),
+    }
+    server.desk.count(Outcome::Allowed);
+    let address = ReturnAddress::of(login);
+    let target = address.success(&server.settings.issuer, &text);
+    Ok(address.send(browser, target))
+}
+
+fn removed() -> Page {
+    Page::new(
+        StatusCode::BAD_REQUEST,
+        "No longer possible",
+        "client_or_user_removed",
+    )
+    .saying("The application or your access was removed while you were logging in.")
+    .saying("Remove this server from the application, add it again, and connect.")
+}
+
+/// A person who is not let in learns as whom they are logged in, and can go on as somebody else.
+pub(crate) async fn refuse(browser: &Browser, login: Login, user: &User, why: NotAdmitted) -> Refusal {
+    let reason = why.reason();
+    if let NotAdmitted::Store(error) = why {
+        return error.into();
+    }
+    browser.server().desk.count(Outcome::Refused);
+    let mut refused = line(browser, Event::LoginRefused, &login);
+    (refused.user, refused.login, refused.reason) = (Some(user.id), Some(user.login.as_str()), Some(reason));
+    refused.write();
+    let address = ReturnAddress::of(&login);
+    let mut page = Page::new(StatusCode::FORBIDDEN, "You are not allowed in", reason).saying(format!(
+        "You are logged in at GitHub as {}, and that account may not use this server.",
+        user.shown_login
+    ));
+    page = match why {
+        NotAdmitted::PinnedToAnother => page.saying(
+            "This name belonged to another GitHub account before. The operator can allow yours: tell them the request below.",
+        ),
+        _ => page.saying("Use another GitHub account, or ask the operator to allow this one."),
+    };
+    let other = Account {
+        choose: true,
+        hint: None,
+    };
+    match to_github(browser, login, &other).await {
+        Ok(github) => page.leading(github, "Use another GitHub account"),
+        Err(refusal) => return refusal,
+    }
+    .leading(
+        address.error(
+            &browser.server().settings.issuer,
+            ErrorCode::AccessDenied,
+            "the user may not use this server",
+        ),
+        "Return to the application",
+    )
+    .into()
+}

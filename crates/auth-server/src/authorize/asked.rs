@@ -1,0 +1,147 @@
+//! What an authorization request asks for, once it is clear who asks and where the answer goes.
+
+use mcp_gateway_model::{
+    client::Client,
+    error::ErrorCode,
+    id::Login,
+    pkce::CodeChallenge,
+    resource::{Resources, Target},
+    scope::{IDENTITY, OFFLINE_ACCESS, ScopeSet},
+};
+
+use crate::{door::Rejection, github::Account, request::Parameters};
+
+/// The most characters of `state`: what a cookie could hold as well.
+const LONGEST_STATE: usize = 2048;
+
+/// A request in valid types.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// The PKCE challenge.
+    pub(crate) challenge: CodeChallenge,
+    /// What the token will be for.
+    pub(crate) target: Target,
+    /// What the person is asked to allow.
+    pub(crate) scopes: ScopeSet,
+    /// Which account is wanted.
+    pub(crate) account: Account,
+}
+
+impl Asked {
+    /// Reads everything but `client_id`, `redirect_uri` and `state`.
+    ///
+    /// # Errors
+    /// What goes to the client: the parameter that is wrong, and the rule.
+    pub(crate) fn read(query: &str, client: &Client, resources: &Resources) -> Result<Self, Rejection> {
+        let parameters = Parameters::parse(query.as_bytes())?;
+        state_can_be_echoed(&parameters)?;
+        response_is_a_code(&parameters)?;
+        let challenge = CodeChallenge::parse(
+            parameters.get("code_challenge"),
+            parameters.get("code_challenge_method"),
+        )
+        .map_err(|why| Rejection::new(ErrorCode::InvalidRequest, why.to_string(), "pkce"))?;
+        let target = resources
+            .resolve(parameters.get("resource"))
+            .map_err(|why| Rejection::new(ErrorCode::InvalidTarget, why.to_string(), "bad_target"))?;
+        let requested = ScopeSet::parse(parameters.get("scope").unwrap_or_default())
+            .map_err(|why| Rejection::new(ErrorCode::InvalidScope, why.to_string(), "bad_scope"))?;
+        Ok(Self {
+            challenge,
+            scopes: granted(&requested, client, &target),
+            target,
+            account: account(&parameters)?,
+        })
+    }
+}
+
+/// `state` goes back byte for byte (RFC 6749 §4.1.2), so it has to be text, and not too much of it.
+fn state_can_be_echoed(parameters: &Parameters) -> Result<(), Rejection> {
+    if parameters.get("state").is_none_or(is_state) {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        ErrorCode::InvalidRequest,
+        "state must be UTF-8 text of at most 2048 bytes without control characters",
+        "bad_state",
+    ))
+}
+
+/// Whether `state` can be sent back as it came.
+pub(super) fn is_state(state: &str) -> bool {
+    let is_broken = |c: char| c == char::REPLACEMENT_CHARACTER || c.is_control();
+    state.len() <= LONGEST_STATE && !state.chars().any(is_broken)
+}
+
+/// RFC 6749 §3.1.1, and what would change where or how the answer is sent.
+fn response_is_a_code(parameters: &Parameters) -> Result<(), Rejection> {
+    if parameters.require("response_type")? != "code" {
+        return Err(Rejection::new(
+            ErrorCode::UnsupportedResponseType,
+            "response_type must be code",
+            "response_type",
+        ));
+    }
+    if parameters
+        .get("response_mode")
+        .is_some_and(|mode| mode != "query")
+    {
+        return Err(Rejection::new(
+            ErrorCode::InvalidRequest,
+            "response_mode must be query",
+            "response_mode",
+        ));
+    }
+    if parameters
+        .get("request")
+        .or(parameters.get("request_uri"))
+        .is_some()
+    {
+        return Err(Rejection::new(
+            ErrorCode::InvalidRequest,
+            "request and request_uri are not supported: send plain parameters",
+            "request_object",
+        ));
+    }
+    Ok(())
+}
+
+/// What the person is asked to allow: of the requested scopes those that the resource has and, if the client registered for
+/// some of these, that it registered for; if nothing is left, the resource's default scopes. A client that registered only
+/// for scopes which the resource does not have (`openid`, or those of another server) is not limited by that: it could ask
+/// for nothing else. Identity scopes and `offline_access` open nothing and are kept.
+fn granted(requested: &ScopeSet, client: &Client, target: &Target) -> ScopeSet {
+    let resource = &target.protected.resource;
+    let registered = resource.scopes.intersection(&client.metadata.scope);
+    let open = if registered.is_empty() {
+        &resource.scopes
+    } else {
+        &registered
+    };
+    let asked = requested.intersection(open);
+    let default = resource.default_scopes.intersection(open);
+    let chosen = [asked, default]
+        .into_iter()
+        .find(|set| !set.is_empty())
+        .unwrap_or_else(|| open.clone());
+    chosen.union(&requested.filter(|s| s == OFFLINE_ACCESS || IDENTITY.contains(&s)))
+}
+
+/// `prompt` and `login_hint` (OpenID Connect Core §3.1.2.1). Consent is always asked for, so nothing can be answered without
+/// a person; a hint that is no login, such as an e-mail address, is ignored.
+fn account(parameters: &Parameters) -> Result<Account, Rejection> {
+    let words: Vec<_> = parameters.get("prompt").unwrap_or_default().split(' ').collect();
+    if words.contains(&"none") {
+        return Err(Rejection::new(
+            ErrorCode::InteractionRequired,
+            "a person is always asked: leave prompt out",
+            "prompt_none",
+        ));
+    }
+    Ok(Account {
+        choose: words.iter().any(|w| ["login", "select_account"].contains(w)),
+        hint: parameters
+            .get("login_hint")
+            .and_then(|text| Login::parse(text).ok()),
+    })
+}

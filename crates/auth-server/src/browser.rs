@@ -1,0 +1,214 @@
+//! A person's browser: what its request says about where it comes from, and the cookies it holds.
+
+use std::{cell::RefCell, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    cookie::Cookie,
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderMap},
+    },
+};
+use mcp_gateway_model::secret::{Secret, SecretKind};
+use mcp_gateway_store::{BrowserLogin, Rate, StoreError};
+
+use crate::{
+    cookies::Cookies,
+    door::{Page, Refusal},
+    limit,
+    request::Context,
+    state::AuthServer,
+};
+
+/// A browser that made a request, and the cookies that go back with the answer.
+pub(crate) struct Browser {
+    /// The circumstances of the request.
+    pub(crate) context: Context,
+    /// The names of the cookies.
+    pub(crate) cookies: Cookies,
+    request: HttpRequest,
+    outgoing: RefCell<Vec<Cookie<'static>>>,
+}
+
+impl Browser {
+    /// The browser that made `request`.
+    pub(crate) fn new(context: Context, request: HttpRequest) -> Self {
+        Self {
+            cookies: Cookies::of(&context.server.settings.issuer),
+            context,
+            request,
+            outgoing: RefCell::default(),
+        }
+    }
+
+    /// The server.
+    pub(crate) const fn server(&self) -> &Arc<AuthServer> {
+        &self.context.server
+    }
+
+    /// The query of the request.
+    pub(crate) fn query(&self) -> &str {
+        self.request.query_string()
+    }
+
+    /// 303 after a form, so that the browser goes on with GET; else 302.
+    pub(crate) fn redirect_status(&self) -> StatusCode {
+        if self.request.method() == Method::POST {
+            StatusCode::SEE_OTHER
+        } else {
+            StatusCode::FOUND
+        }
+    }
+
+    /// Pages and cookies exist on the issuer's host only.
+    ///
+    /// # Errors
+    /// A page with status 421 that names the right address.
+    pub(crate) fn is_on_our_host(&self) -> Result<(), Page> {
+        let issuer = &self.server().settings.issuer;
+        let host = self
+            .host()
+            .map(|host| without_default_port(&host, issuer.is_https()));
+        if host.as_deref() == Some(issuer.authority()) {
+            return Ok(());
+        }
+        Err(
+            Page::new(StatusCode::MISDIRECTED_REQUEST, "Wrong address", "wrong_host")
+                .saying(format!("People log in at {issuer}, and nowhere else."))
+                .saying("Go back to the application and connect again."),
+        )
+    }
+
+    /// The host that was asked for: from a trusted proxy, or as the browser said it.
+    fn host(&self) -> Option<String> {
+        let headers = self.request.headers();
+        let trusted = self
+            .request
+            .peer_addr()
+            .is_some_and(|peer| self.server().settings.trusted_proxies.trusts(peer.ip()));
+        if trusted && headers.contains_key("x-forwarded-host") {
+            return only(headers, "x-forwarded-host");
+        }
+        if headers.contains_key(header::HOST) {
+            return only(headers, "host");
+        }
+        self.request.uri().authority().map(ToString::to_string)
+    }
+
+    /// A page that is fetched before anybody wants to see it starts nothing.
+    ///
+    /// # Errors
+    /// A page that makes the browser ask again when it is really opened.
+    pub(crate) fn is_not_ahead_of_time(&self) -> Result<(), Page> {
+        let ahead = ["sec-purpose", "purpose", "x-moz", "x-purpose"]
+            .iter()
+            .any(|name| {
+                let value = self.request.headers().get(*name).and_then(|v| v.to_str().ok());
+                value.is_some_and(|v| {
+                    v.contains("prefetch") || v.contains("prerender") || v.contains("preview")
+                })
+            });
+        if !ahead {
+            return Ok(());
+        }
+        Err(
+            Page::new(StatusCode::SERVICE_UNAVAILABLE, "Opened too early", "prefetched")
+                .saying("This page was fetched before it was opened. Reload it."),
+        )
+    }
+
+    /// A form counts only if it was sent from a page of ours.
+    ///
+    /// # Errors
+    /// A page with status 403.
+    pub(crate) fn is_from_our_page(&self) -> Result<(), Page> {
+        let headers = self.request.headers();
+        let from_us = if headers.contains_key(header::ORIGIN) {
+            only(headers, "origin").as_deref() == Some(self.server().settings.issuer.as_str())
+        } else {
+            only(headers, "sec-fetch-site").as_deref() == Some("same-origin")
+        };
+        if from_us {
+            return Ok(());
+        }
+        Err(
+            Page::new(StatusCode::FORBIDDEN, "Sent from another page", "cross_site_post")
+                .saying("This form was not sent from a page of this server, so it was not obeyed.")
+                .saying("Go back to the application and connect again."),
+        )
+    }
+
+    /// Takes a permit for `what`.
+    ///
+    /// # Errors
+    /// A page with status 429, or 503 when the store cannot be asked.
+    pub(crate) async fn permit(&self, what: &'static str, rate: Rate) -> Result<(), Page> {
+        let context = &self.context;
+        limit::by_address(&*self.server().store, what, context.address, rate, context.now).await?;
+        Ok(())
+    }
+
+    /// The value of a cookie, if it has the form of one that was set here.
+    pub(crate) fn cookie(&self, name: &str) -> Option<Secret> {
+        let value = self.request.cookie(name)?.value().to_owned();
+        let prefix = SecretKind::Browser.prefix();
+        (value.starts_with(prefix) && value.len() == prefix.len() + 43).then(|| Secret::presented(value))
+    }
+
+    /// Sends a cookie with the answer.
+    pub(crate) fn send(&self, cookie: Cookie<'static>) {
+        self.outgoing.borrow_mut().push(cookie);
+    }
+
+    /// Whether the browser holds the cookie of a login, ended or not.
+    pub(crate) fn may_be_logged_in(&self) -> bool {
+        self.cookie(&self.cookies.browser()).is_some()
+    }
+
+    /// Who logged in in this browser a short while ago.
+    pub(crate) async fn logged_in(&self) -> Result<Option<BrowserLogin>, StoreError> {
+        match self.cookie(&self.cookies.browser()) {
+            Some(cookie) => {
+                self.server()
+                    .store
+                    .browser(&cookie.digest(), self.context.now)
+                    .await
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Forgets who logged in in this browser.
+    pub(crate) async fn log_out(&self) -> Result<(), StoreError> {
+        let name = self.cookies.browser();
+        if let Some(cookie) = self.cookie(&name) {
+            self.server().store.end_browser(&cookie.digest()).await?;
+            self.send(self.cookies.remove(name));
+        }
+        Ok(())
+    }
+
+    /// The answer, with its cookies.
+    pub(crate) fn answer(&self, result: Result<HttpResponse, Refusal>) -> HttpResponse {
+        let mut response = result.unwrap_or_else(|refusal| refusal.respond(self));
+        for cookie in self.outgoing.take() {
+            // Fails only for text that no header can carry, and these are all our own.
+            let _ = response.add_cookie(&cookie);
+        }
+        response
+    }
+}
+
+/// The value of a header that was sent once.
+fn only(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut values = headers.get_all(name);
+    let value = values.next()?.to_str().ok()?.to_owned();
+    values.next().is_none().then_some(value)
+}
+
+fn without_default_port(host: &str, https: bool) -> String {
+    let host = host.to_ascii_lowercase();
+    let port = if https { ":443" } else { ":80" };
+    host.strip_suffix(port).map(ToOwned::to_owned).unwrap_or(host)
+}

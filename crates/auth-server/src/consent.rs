@@ -1,0 +1,189 @@
+//! Consent: our own page before GitHub, always, because GitHub lets a returning user through without a word and would
+//! so lend our one OAuth app to whoever registered here a minute ago.
+
+mod form;
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use mcp_gateway_model::{
+    client::Client,
+    error::ErrorCode,
+    secret::{Secret, SecretKind},
+};
+use mcp_gateway_store::{Login, LoginStage, Taken};
+
+use crate::{
+    admit, approve,
+    audit::{Event, Line},
+    authorize::Asked,
+    browser::Browser,
+    desk::Outcome,
+    door::{Page, Redirect, Refusal, Rejection, ReturnAddress},
+    github::Account,
+    pages::{self, ConsentPage, Frame},
+    request::{Context, Form},
+};
+use form::{Answer, Decision, Terms};
+
+/// Keeps the request, and shows the page that asks about it.
+pub(crate) async fn show(
+    browser: &Browser,
+    client: &Client,
+    address: ReturnAddress,
+    asked: Asked,
+) -> Result<HttpResponse, Refusal> {
+    let (server, now) = (browser.server(), browser.context.now);
+    let name = browser.cookies.consent();
+    let cookie = browser
+        .cookie(&name)
+        .unwrap_or_else(|| Secret::generate(SecretKind::Browser));
+    let token = Secret::generate(SecretKind::FormToken);
+    let login = Login {
+        client: client.id.clone(),
+        redirect_uri: address.uri().clone(),
+        redirect_uri_was_sent: address.was_sent(),
+        state: address.state().map(ToOwned::to_owned),
+        challenge: asked.challenge,
+        audience: asked.target.audience.clone(),
+        scopes: asked.scopes.clone(),
+        browser: cookie.digest(),
+        stage: LoginStage::Consent,
+        expires_at: now.plus(server.settings.lifetimes.login),
+    };
+    server.store.put_login(&token.digest(), &login, now).await?;
+    let known = match asked.account.choose {
+        true => None,
+        false => browser.logged_in().await?,
+    };
+    let terms = Terms {
+        account: asked.account,
+        user: known.as_ref().map(|known| known.user.id),
+    };
+    let frame = Frame::of(browser);
+    let mut page = ConsentPage::new(frame, client, address.uri(), &asked.target).asking_for(&asked.scopes);
+    page.fields = terms.fields(server, &token, &cookie);
+    page.logged_in = known.map(|known| known.user.shown_login);
+    page.request = browser.query();
+    let response = pages::respond_with_consent(&page);
+    browser.send(
+        browser
+            .cookies
+            .set(name, &cookie, server.settings.lifetimes.login),
+    );
+    Ok(response)
+}
+
+/// `POST /consent`.
+pub(crate) async fn consent(
+    context: Context,
+    request: HttpRequest,
+    form: Result<Form, Rejection>,
+) -> HttpResponse {
+    let browser = Browser::new(context, request);
+    let result = decide(&browser, form).await;
+    browser.answer(result)
+}
+
+async fn decide(browser: &Browser, form: Result<Form, Rejection>) -> Result<HttpResponse, Refusal> {
+    browser.is_on_our_host()?;
+    browser.is_from_our_page()?;
+    let limit = browser.server().settings.limits.authorize;
+    browser.permit("consent", limit).await?;
+    let Form(mut parameters) = form.map_err(Page::from)?;
+    let cookie = browser.cookie(&browser.cookies.consent()).ok_or_else(no_cookie)?;
+    let answer = Answer::read(&mut parameters, browser.server(), &cookie)?;
+    let login = take(browser, &answer, &cookie).await?;
+    match answer.decision {
+        Decision::Deny => Err(deny(browser, &login).into()),
+        Decision::Allow => allow(browser, login, answer.terms).await,
+    }
+}
+
+/// The request that the form was about: once.
+async fn take(browser: &Browser, answer: &Answer, cookie: &Secret) -> Result<Login, Refusal> {
+    let taken = browser
+        .server()
+        .store
+        .take_login(&answer.login.digest(), browser.context.now)
+        .await?;
+    match taken {
+        Taken::Login(login) if login.stage == LoginStage::Consent && login.browser == cookie.digest() => {
+            Ok(*login)
+        }
+        Taken::Login(_) => Err(no_cookie().into()),
+        Taken::Nothing => Err(Page::new(StatusCode::GONE, "Already answered, or too old", "consent_gone")
+            .saying("This request was answered before, or it waited too long.")
+            .saying("If the application has your answer you can close this window; if not, go back to it and connect again.")
+            .into()),
+    }
+}
+
+fn no_cookie() -> Page {
+    Page::new(StatusCode::FORBIDDEN, "Another browser", "consent_browser")
+        .saying("This form was shown in another browser, was changed, or this browser refuses cookies.")
+        .saying("Allow cookies for this site, go back to the application and connect again.")
+}
+
+fn deny(browser: &Browser, login: &Login) -> Redirect {
+    line(browser, Event::ConsentDenied, login).write();
+    browser.server().desk.count(Outcome::Denied);
+    Redirect::new(
+        &ReturnAddress::of(login),
+        ErrorCode::AccessDenied,
+        "the user denied the request",
+        "consent_denied",
+    )
+}
+
+/// On to GitHub; or, if the page showed as whom the person is logged in here and they still are, straight to the answer.
+async fn allow(browser: &Browser, login: Login, terms: Terms) -> Result<HttpResponse, Refusal> {
+    let known = match terms.user {
+        Some(user) => browser.logged_in().await?.filter(|known| known.user.id == user),
+        None => None,
+    };
+    let mut given = line(browser, Event::ConsentGiven, &login);
+    given.user = known.as_ref().map(|known| known.user.id);
+    given.login = known.as_ref().map(|known| known.user.login.as_str());
+    given.write();
+    let Some(known) = known else {
+        let address = to_github(browser, login, &terms.account).await?;
+        return Ok(HttpResponse::SeeOther()
+            .insert_header(("location", address))
+            .insert_header(("cache-control", "no-store"))
+            .insert_header(("referrer-policy", "no-referrer"))
+            .finish());
+    };
+    match admit::admit(browser.server(), &known.user).await {
+        Ok(admitted) => approve::approve(browser, &login, known, admitted).await,
+        Err(refusal) => {
+            browser.log_out().await?;
+            Err(approve::refuse(browser, login, &known.user, refusal).await)
+        }
+    }
+}
+
+/// Keeps a login that was consented to for its way to GitHub and back in this browser, and answers where GitHub is.
+pub(crate) async fn to_github(browser: &Browser, login: Login, account: &Account) -> Result<String, Refusal> {
+    let (server, now) = (browser.server(), browser.context.now);
+    let state = Secret::generate(SecretKind::UpstreamState);
+    let cookie = Secret::generate(SecretKind::Browser);
+    let life = server.settings.lifetimes.login;
+    let login = Login {
+        browser: cookie.digest(),
+        stage: LoginStage::Upstream,
+        expires_at: now.plus(life),
+        ..login
+    };
+    let key = state.digest();
+    server.store.put_login(&key, &login, now).await?;
+    let name = browser.cookies.login(&key);
+    browser.send(browser.cookies.set(name, &cookie, life));
+    Ok(server.desk.github.authorize_url(&state, &cookie, account))
+}
+
+/// An audit line about a login.
+pub(crate) fn line<'a>(browser: &'a Browser, event: Event, login: &'a Login) -> Line<'a> {
+    let mut line = Line::new(event, &browser.context.request_id);
+    line.client = Some(&login.client);
+    line.resource = Some(login.audience.as_str());
+    line
+}

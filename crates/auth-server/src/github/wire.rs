@@ -1,0 +1,124 @@
+//! Calls to GitHub: bounded in time and size, never redirected, with the headers that GitHub wants.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use oauth2::{
+    AsyncHttpClient, HttpRequest, HttpResponse,
+    http::{self, HeaderMap, StatusCode, header},
+};
+use reqwest::{Client, redirect::Policy};
+use url::Url;
+
+use super::{BadGithub, GithubFault, Patience};
+
+/// The most bytes an answer may have.
+const LIMIT: usize = 64 * 1024;
+
+/// The HTTP client.
+pub(super) struct Wire(Client);
+
+impl Wire {
+    /// A client with its limits. Proxies of the environment are not asked when GitHub is on this machine (`here`).
+    pub(super) fn new(patience: Patience, here: bool) -> Result<Self, BadGithub> {
+        let mut builder = Client::builder()
+            .connect_timeout(patience.connect)
+            .timeout(patience.call)
+            .redirect(Policy::none())
+            .user_agent(concat!("mcp-oauth-gateway/", env!("CARGO_PKG_VERSION")));
+        if here {
+            builder = builder.no_proxy();
+        }
+        builder
+            .build()
+            .map(Self)
+            .map_err(|error| BadGithub::Client(error.to_string()))
+    }
+
+    /// What the API answers at `url`.
+    pub(super) async fn get(&self, url: &Url, token: &str) -> Result<Vec<u8>, GithubFault> {
+        let request = self
+            .0
+            .get(url.clone())
+            .bearer_auth(token)
+            .header(header::ACCEPT, "application/vnd.github+json")
+            .header("X-GitHub-Api-Version", "2022-11-28")
+            .build()
+            .map_err(|_| GithubFault::nonsense("a token that no header can carry"))?;
+        let response = self.call_once(request).await?;
+        match response.status() {
+            StatusCode::OK => Ok(response.into_body()),
+            StatusCode::UNAUTHORIZED => Err(GithubFault::nonsense("its own token is not accepted")),
+            StatusCode::NOT_FOUND => Err(GithubFault::Misconfigured(
+                "GITHUB_API_URL has no /user: an Enterprise Server's ends in /api/v3".into(),
+            )),
+            status => Err(GithubFault::Nonsense(format!("status {}", status.as_u16()))),
+        }
+    }
+
+    async fn call_once(&self, request: reqwest::Request) -> Result<HttpResponse, GithubFault> {
+        let mut response = self.0.execute(request).await.map_err(|e| unreachable(&e))?;
+        let status = response.status();
+        if is_rate_limit(status, response.headers()) {
+            return Err(GithubFault::RateLimited(retry_after(response.headers())));
+        }
+        if status.is_server_error() {
+            return Err(GithubFault::Unreachable(format!("status {}", status.as_u16())));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| unreachable(&e))? {
+            if body.len() + chunk.len() > LIMIT {
+                return Err(GithubFault::nonsense("an answer of more than 64 KiB"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut answer = HttpResponse::new(body);
+        *answer.status_mut() = status;
+        *answer.headers_mut() = response.headers().clone();
+        Ok(answer)
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Wire {
+    type Error = GithubFault;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, GithubFault>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let request = reqwest::Request::try_from(request)
+                .map_err(|_| GithubFault::nonsense("a request that cannot be sent"))?;
+            let response = self.call_once(request).await?;
+            if response.status() == StatusCode::NOT_FOUND {
+                return Err(GithubFault::Misconfigured(
+                    "there is no such OAuth app, or GITHUB_WEB_URL is not GitHub's".into(),
+                ));
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// 429, or a 403 that says it is about the rate.
+fn is_rate_limit(status: StatusCode, headers: &HeaderMap) -> bool {
+    let spent = headers
+        .get("x-ratelimit-remaining")
+        .is_some_and(|left| left.as_bytes() == b"0");
+    status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::FORBIDDEN && (spent || headers.contains_key(header::RETRY_AFTER))
+}
+
+fn retry_after(headers: &HeaderMap<http::HeaderValue>) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(Duration::from_secs(3600)))
+}
+
+/// The kind of failure, without the address: it may carry what the log must not have.
+fn unreachable(error: &reqwest::Error) -> GithubFault {
+    let what = if error.is_timeout() {
+        "it takes too long"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the connection broke"
+    };
+    GithubFault::Unreachable(what.into())
+}

@@ -1,0 +1,128 @@
+//! The consent page: who asks, where the answer goes, for what. Shown before every trip to GitHub and instead of it.
+
+use askama::Template;
+use mcp_gateway_model::{
+    client::Client,
+    redirect::{RedirectKind, RedirectUri},
+    resource::Target,
+    scope::{MCP, OFFLINE_ACCESS, ScopeSet},
+};
+use url::Url;
+
+use super::{Frame, text};
+
+/// The client, as far as a person can judge it.
+pub(crate) struct Asker {
+    /// Its name, which anybody can claim.
+    name: Option<String>,
+    /// Its identifier.
+    id: String,
+}
+
+impl Asker {
+    /// What is shown of `client`.
+    pub(crate) fn of(client: &Client) -> Self {
+        let name = client.metadata.client_name.as_deref().unwrap_or_default();
+        Self {
+            name: Some(text::shown(name, 80)).filter(|name| !name.is_empty()),
+            id: text::shown(client.id.as_str(), 80),
+        }
+    }
+}
+
+/// Where the answer goes: the one thing about a client that cannot be made up.
+pub(crate) struct Destination {
+    host: String,
+    is_loopback: bool,
+    is_private_use: bool,
+}
+
+impl Destination {
+    /// What is shown of `uri`.
+    pub(crate) fn of(uri: &RedirectUri) -> Self {
+        let port = Url::parse(uri.as_str()).ok().and_then(|url| url.port());
+        let port = port.map_or_else(String::new, |port| format!(":{port}"));
+        Self {
+            host: format!("{}{port}", uri.shown_host()),
+            is_loopback: uri.kind() == RedirectKind::Loopback,
+            is_private_use: uri.kind() == RedirectKind::PrivateUse,
+        }
+    }
+}
+
+/// One scope in words.
+struct Permission {
+    words: &'static str,
+    /// The scope itself, where words do not say it all.
+    scope: Option<String>,
+}
+
+impl Permission {
+    fn of(scope: &str) -> Self {
+        let words = match scope {
+            MCP => "Use this server in your name",
+            OFFLINE_ACCESS => "Stay connected while you are away",
+            "openid" => "Know who you are",
+            "profile" => "Know your name on GitHub",
+            "email" => "Know your public e-mail address",
+            other => {
+                return Self {
+                    words: "Use the scope",
+                    scope: Some(text::shown(other, 80)),
+                };
+            }
+        };
+        Self { words, scope: None }
+    }
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(crate) struct ConsentPage<'a> {
+    /// What is around it.
+    pub(crate) frame: Frame<'a>,
+    /// Who asks.
+    pub(crate) asker: Asker,
+    /// Where the answer goes.
+    pub(crate) destination: Destination,
+    /// The server's name, if it has one.
+    pub(crate) resource_name: Option<String>,
+    /// The server.
+    pub(crate) resource: String,
+    permissions: Vec<Permission>,
+    /// As whom the person is logged in.
+    pub(crate) logged_in: Option<String>,
+    /// The hidden fields of the form.
+    pub(crate) fields: [(&'static str, String); 3],
+    /// The authorization request, so that it can be made again with another account.
+    pub(crate) request: &'a str,
+}
+
+impl<'a> ConsentPage<'a> {
+    /// A page for a request for `scopes` at `target`.
+    pub(crate) fn new(frame: Frame<'a>, client: &Client, uri: &RedirectUri, target: &Target) -> Self {
+        let name = target.protected.resource.name.as_deref().unwrap_or_default();
+        Self {
+            frame,
+            asker: Asker::of(client),
+            destination: Destination::of(uri),
+            resource_name: Some(text::shown(name, 80)).filter(|name| !name.is_empty()),
+            resource: text::shown(target.audience.as_str(), 200),
+            permissions: Vec::new(),
+            logged_in: None,
+            fields: [
+                ("login", String::new()),
+                ("token", String::new()),
+                ("account", String::new()),
+            ],
+            request: "",
+        }
+    }
+
+    /// With what is asked for.
+    pub(crate) fn asking_for(mut self, scopes: &ScopeSet) -> Self {
+        self.permissions = scopes.iter().map(Permission::of).collect();
+        self
+    }
+}
