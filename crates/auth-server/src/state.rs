@@ -5,7 +5,13 @@ use std::{fmt, sync::Arc};
 use mcp_gateway_model::{clock::Clock, secret::MacKey};
 use mcp_gateway_store::{Store, StoreError};
 
-use crate::settings::Settings;
+use crate::{
+    client_auth::Guessing,
+    desk::{BadDesk, LoginDesk},
+    keys::{Configured, KeyChain, KeyError},
+    metrics::Metrics,
+    settings::Settings,
+};
 
 /// The authorization server: its settings and the few things it holds on to.
 pub struct AuthServer {
@@ -14,6 +20,13 @@ pub struct AuthServer {
     pub(crate) clock: Arc<dyn Clock>,
     /// Authenticate refresh tokens; the first makes new ones.
     pub(crate) refresh_keys: Vec<MacKey>,
+    /// Sign access tokens.
+    pub(crate) keys: KeyChain,
+    /// Who guessed client secrets of late.
+    pub(crate) guessing: Guessing,
+    /// What logging in needs.
+    pub(crate) desk: LoginDesk,
+    pub(crate) metrics: Metrics,
 }
 
 impl AuthServer {
@@ -25,7 +38,7 @@ impl AuthServer {
         settings: Settings,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        _registry: &prometheus::Registry,
+        registry: &prometheus::Registry,
     ) -> Result<Self, StartError> {
         if settings.sealing_secrets.is_empty() {
             return Err(StartError::NoSealingSecret);
@@ -35,11 +48,18 @@ impl AuthServer {
             .iter()
             .map(|secret| MacKey::derive(secret.reveal().as_bytes(), "mcp-gateway refresh tokens 1"))
             .collect();
+        let configured = Configured::read(&settings.signing, &settings.sealing_secrets)?;
+        let keys = KeyChain::start(configured, store.as_ref(), clock.now()).await?;
+        let desk = LoginDesk::new(&settings, registry)?;
         Ok(Self {
+            desk,
             settings,
             store,
             clock,
             refresh_keys,
+            keys,
+            guessing: Guessing::default(),
+            metrics: Metrics::register(registry)?,
         })
     }
 }
@@ -58,6 +78,15 @@ pub enum StartError {
     /// Nothing to seal with.
     #[error("a sealing secret is needed: set STORE_ENCRYPTION_KEY or JWT_SECRET")]
     NoSealingSecret,
+    /// The signing keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The registry of metrics already has a server's counters.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// GitHub, or the counters.
+    #[error(transparent)]
+    Login(#[from] BadDesk),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
