@@ -1,0 +1,18 @@
+//! The verifier as a proxy and a client see it.
+
+mod cors;
+mod fake;
+mod forward_auth;
+mod identity;
+mod keys;
+mod life;
+mod log;
+mod metrics;
+mod never;
+mod rfc6750;
+mod rfc8414;
+mod rfc9068;
+mod rfc9728;
+mod signer;
+mod stand;
+mod start;
