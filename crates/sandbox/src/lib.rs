@@ -1,1 +1,7 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod github;
+pub mod mcp;
+mod running;
+
+pub use running::{NotLoopback, Running, StartError};
