@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import shutil
 import socket
 import ssl
 import subprocess
@@ -17,6 +18,8 @@ import tempfile
 import threading
 import unittest
 import warnings
+
+import labels
 
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent
 DOMAIN = "gateway.test"
@@ -77,7 +80,7 @@ def free_port():
 class Traefik:
     """The real one, started by the shipped start.sh with the certificate of the shipped certificate.sh."""
 
-    def __init__(self, **extra):
+    def __init__(self, dynamic=None, **extra):
         self.directory = tempfile.TemporaryDirectory()
         self.ports = {name: free_port() for name in ("http", "https", "ping")}
         self.upstreams = {name: Recorder(name) for name in ("auth", "verifier", "echo")}
@@ -93,12 +96,23 @@ class Traefik:
             **extra,
         }
         scripts = DEPLOY / "traefik"
+        if dynamic:
+            self.replace_routes(env, dynamic)
         subprocess.run(["sh", scripts / "certificate.sh"], env=env, check=True, stdout=subprocess.DEVNULL)
         self.process = subprocess.Popen(["sh", scripts / "start.sh"], env=env, stdout=subprocess.PIPE, text=True)
         self.lines, self.changed = [], threading.Condition()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         self.wait_for_port()
+
+    def replace_routes(self, env, dynamic):
+        """The shipped static configuration and certificate, with other routes."""
+        config = pathlib.Path(self.directory.name, "config")
+        shutil.copytree(DEPLOY / "traefik", config)
+        (config / "dynamic/gateway.yml").unlink()
+        services = {"auth": self.upstreams["verifier"].url, "myservice": self.upstreams["echo"].url}
+        (config / "dynamic/echo.yml").write_text(json.dumps(dynamic(services)))
+        env["CONFIG_DIR"] = str(config)
 
     def read(self):
         for line in self.process.stdout:
@@ -365,6 +379,23 @@ class Routes(unittest.TestCase):
         try:
             self.assertEqual(traefik.request("POST", f"echo.{DOMAIN}", "/mcp", [GOOD], b"{}").status, 500)
             self.assertEqual(traefik.upstreams["echo"].seen, [])
+        finally:
+            traefik.stop()
+
+
+class PredecessorLabels(unittest.TestCase):
+    """The labels its documentation shows, verbatim. There is one container: `auth` is also the verifier."""
+
+    def test_they_route_and_protect_and_leave_the_two_holes_that_migrating_names(self):
+        text = (DEPLOY / "test/predecessor-labels.yml").read_text()
+        traefik = Traefik(lambda services: labels.dynamic(text, {"BASE_DOMAIN": DOMAIN}, services))
+        try:
+            self.assertEqual(traefik.request("GET", f"auth.{DOMAIN}", "/authorize").upstream, "verifier")
+            self.assertEqual(traefik.request("POST", f"echo.{DOMAIN}", "/mcp", body=b"{}").status, 401)
+            forged = [("X-User-Id", "forged"), ("X-Auth-Token", "forged"), ("X-Auth-Scope", "forged")]
+            answer = traefik.request("POST", f"echo.{DOMAIN}", "/mcp", [GOOD, *forged], b"{}")
+            self.assertEqual((answer.upstream, answer.sent("X-User-Id"), answer.sent("X-Auth-Token")), ("echo", ["583231"], [""]))
+            self.assertEqual((answer.sent("Authorization"), answer.sent("X-Auth-Scope")), (["Bearer good"], ["forged"]))
         finally:
             traefik.stop()
 
