@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
-use mcp_gateway_store::{EmbeddedStore, Store};
+use mcp_gateway_store::{EmbeddedStore, RedisStore, Store, testing::RedisServer};
 
 mod clients;
+mod codes;
+mod keys;
+mod logins;
+mod permits;
+mod refresh;
+mod users;
 
 /// Each fact becomes a test of each engine.
 macro_rules! contract {
@@ -20,6 +26,13 @@ macro_rules! contract {
                 super::$fact(crate::contract::file(directory.path())).await;
             })+
         }
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $fact() {
+                let server = mcp_gateway_store::testing::RedisServer::start();
+                super::$fact(crate::contract::redis(&server)).await;
+            })+
+        }
     };
 }
 pub(crate) use contract;
@@ -32,4 +45,9 @@ pub(crate) fn memory() -> Arc<dyn Store> {
 #[expect(clippy::unwrap_used, reason = "test code: without a store there is no test")]
 pub(crate) fn file(directory: &std::path::Path) -> Arc<dyn Store> {
     Arc::new(EmbeddedStore::open(&directory.join("store")).unwrap())
+}
+
+#[expect(clippy::unwrap_used, reason = "test code: without a store there is no test")]
+pub(crate) fn redis(server: &RedisServer) -> Arc<dyn Store> {
+    Arc::new(RedisStore::connect(&server.options()).unwrap())
 }

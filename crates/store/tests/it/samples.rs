@@ -18,9 +18,7 @@ use mcp_gateway_model::{
     scope::ScopeSet,
     secret::Digest,
 };
-use mcp_gateway_store::{
-    Begun, BrowserLogin, KeyRing, Login, LoginStage, Presented, RingKey, Sealed, Store, StoredPublicKey,
-};
+use mcp_gateway_store::{Begun, BrowserLogin, KeyRing, Login, LoginStage, Presented, RingKey, Sealed, Store};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -173,8 +171,4 @@ pub(crate) fn ring(revision: u64, secret: &str) -> KeyRing {
             replaced_at: None,
         }],
     }
-}
-
-pub(crate) fn published(ring: &KeyRing) -> Vec<StoredPublicKey> {
-    ring.public_keys()
 }

@@ -1,0 +1,148 @@
+//! What an operator should know about this Redis.
+
+use std::{collections::HashMap, time::Duration};
+
+use mcp_gateway_model::clock::Timestamp;
+use redis::{aio::MultiplexedConnection, cmd};
+
+use super::faults::map;
+use crate::{
+    engine::Answer,
+    verbs::{Health, StoreError, Warning},
+};
+
+/// More than this between the clocks is worth a warning.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// The health of a Redis whose `TIME` is `(seconds, microseconds)`.
+pub(super) fn health((secs, micros): (u64, u64), now: Timestamp) -> Health {
+    let theirs = Timestamp::from_secs(secs).plus(Duration::from_micros(micros));
+    Health {
+        clock_skew: now.until(theirs).max(theirs.until(now)),
+    }
+}
+
+/// Settings by name; those that could not be read are missing.
+#[derive(Default)]
+struct Settings(HashMap<String, String>);
+
+impl Settings {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+}
+
+pub(super) async fn inspect(connection: &mut MultiplexedConnection, now: Timestamp) -> Answer<Vec<Warning>> {
+    let time = cmd("TIME")
+        .query_async(connection)
+        .await
+        .map_err(|e| map(&e, ""))?;
+    let skew = health(time, now).clock_skew;
+    let config = config(connection).await?;
+    let info = info(connection).await?;
+    let mut warnings = Vec::new();
+    if skew > SKEW {
+        warnings.push(format!("Redis' clock is {} seconds off", skew.as_secs()));
+    }
+    check_version(&info, &mut warnings);
+    check_durability(&config, &info, &mut warnings);
+    check_replication(&config, &info, &mut warnings);
+    Ok(warnings.into_iter().map(Warning).collect())
+}
+
+fn check_version(info: &Settings, warnings: &mut Vec<String>) {
+    let Some(version) = info.get("redis_version") else {
+        return;
+    };
+    let major = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| major < 7) {
+        warnings.push(format!("Redis is version {version}; 7 or newer is needed"));
+    }
+}
+
+fn check_durability(config: &Settings, info: &Settings, warnings: &mut Vec<String>) {
+    match config.get("maxmemory-policy").or_else(|| info.get("maxmemory_policy")) {
+        Some("noeviction") => {}
+        Some(policy) => warnings.push(format!(
+            "Redis may evict grants and clients when its memory is full (maxmemory-policy is {policy}, not noeviction)"
+        )),
+        None => warnings.push(unchecked("maxmemory-policy", "noeviction")),
+    }
+    let append = config.get("appendonly").map(|value| value == "yes");
+    match append.or_else(|| info.number("aof_enabled").map(|value| value == 1)) {
+        Some(true) => match config.get("appendfsync") {
+            Some("always") => {}
+            Some(policy) => warnings.push(format!(
+                "Redis forgets the last moments when it crashes (appendfsync is {policy}, not always)"
+            )),
+            None => warnings.push(unchecked("appendfsync", "always")),
+        },
+        Some(false) => {
+            warnings
+                .push("Redis forgets what was written when it restarts (appendonly is no, not yes)".into());
+        }
+        None => warnings.push(unchecked("appendonly", "yes")),
+    }
+}
+
+fn check_replication(config: &Settings, info: &Settings, warnings: &mut Vec<String>) {
+    if info.get("role").is_some_and(|role| role != "master") {
+        warnings.push("Redis is a replica here: it takes no writes".into());
+    }
+    if info.number("connected_slaves").unwrap_or(0) == 0 {
+        return;
+    }
+    match config.number("min-replicas-to-write") {
+        Some(0) => warnings.push(
+            "Redis has replicas and answers before any of them has a write (min-replicas-to-write is 0, not 1)".into(),
+        ),
+        Some(_) => {}
+        None => warnings.push(unchecked("min-replicas-to-write", "1")),
+    }
+}
+
+fn unchecked(name: &str, wanted: &str) -> String {
+    format!("Redis does not let this user read {name}; make sure that it is {wanted}")
+}
+
+/// What `CONFIG GET` says; nothing if this user may not ask.
+async fn config(connection: &mut MultiplexedConnection) -> Answer<Settings> {
+    let answer = cmd("CONFIG")
+        .arg("GET")
+        .arg(&[
+            "maxmemory-policy",
+            "appendonly",
+            "appendfsync",
+            "min-replicas-to-write",
+        ])
+        .query_async(connection)
+        .await;
+    permitted(answer.map(Settings))
+}
+
+/// What `INFO` says; nothing if this user may not ask.
+async fn info(connection: &mut MultiplexedConnection) -> Answer<Settings> {
+    let answer = cmd("INFO").query_async::<String>(connection).await;
+    permitted(answer.map(|text| {
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        Settings(
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                .collect(),
+        )
+    }))
+}
+
+fn permitted(answer: redis::RedisResult<Settings>) -> Answer<Settings> {
+    match answer.map_err(|e| map(&e, "")) {
+        Err(StoreError::Refused(_)) => Ok(Settings::default()),
+        answer => answer,
+    }
+}

@@ -1,0 +1,206 @@
+//! Grants and their codes.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a store that gives no answer fails the test"
+)]
+
+use std::sync::Arc;
+
+use mcp_gateway_store::{Prolonged, Redemption, Store, StoreError};
+
+use crate::{
+    contract::contract,
+    samples::{NOW, after, begun, code_of, digest, grant, grant_of, presented},
+};
+
+contract!(
+    a_grant_lives_until_it_ends,
+    a_grant_cannot_begin_twice,
+    ending_a_grant_says_whether_it_lived,
+    a_code_is_known_by_its_digest_only,
+    an_unused_code_ends_and_a_used_one_is_remembered,
+    of_32_redeemers_one_gets_the_grant,
+    a_code_of_an_ended_grant_is_unknown,
+    a_replayed_code_ends_the_grant_whatever_the_first_use_does,
+    a_replay_that_ends_the_grant_before_tokens_are_issued_wins,
+    the_grants_of_a_user_and_of_a_client_are_the_living_ones,
+);
+
+async fn a_grant_lives_until_it_ends(store: Arc<dyn Store>) {
+    let unknown = grant();
+    assert_eq!(store.grant(&unknown.id, NOW).await.unwrap(), None);
+    let (grant, _) = begun(&*store, unknown).await;
+    assert_eq!(
+        store.grant(&grant.id, after(59)).await.unwrap(),
+        Some(grant.clone())
+    );
+    assert_eq!(store.grant(&grant.id, after(60)).await.unwrap(), None);
+}
+
+async fn a_grant_cannot_begin_twice(store: Arc<dyn Store>) {
+    let (grant, code) = begun(&*store, grant()).await;
+    let again = store.begin_grant(&grant, &code, after(86400), NOW).await;
+    assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
+    assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+}
+
+async fn ending_a_grant_says_whether_it_lived(store: Arc<dyn Store>) {
+    let (first, _) = begun(&*store, grant()).await;
+    assert!(store.end_grant(&first.id, NOW).await.unwrap());
+    assert!(!store.end_grant(&first.id, NOW).await.unwrap());
+    assert_eq!(store.grant(&first.id, NOW).await.unwrap(), None);
+    let (second, _) = begun(&*store, grant()).await;
+    assert!(!store.end_grant(&second.id, after(60)).await.unwrap());
+    assert!(!store.end_grant(&grant().id, NOW).await.unwrap());
+}
+
+async fn a_code_is_known_by_its_digest_only(store: Arc<dyn Store>) {
+    let (grant, code) = begun(&*store, grant()).await;
+    assert_eq!(
+        store.code(&grant.id, &code.digest, NOW).await.unwrap(),
+        Some(code)
+    );
+    assert_eq!(store.code(&grant.id, &digest("guess"), NOW).await.unwrap(), None);
+    assert_eq!(
+        store.redeem(&grant.id, &digest("guess"), NOW).await.unwrap(),
+        Redemption::Unknown
+    );
+}
+
+async fn an_unused_code_ends_and_a_used_one_is_remembered(store: Arc<dyn Store>) {
+    let (unused, code) = begun(&*store, grant()).await;
+    assert!(
+        store
+            .code(&unused.id, &code.digest, after(59))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        store.code(&unused.id, &code.digest, after(60)).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        store.redeem(&unused.id, &code.digest, after(60)).await.unwrap(),
+        Redemption::Unknown
+    );
+
+    let (used, code) = begun(&*store, grant()).await;
+    let first = store.redeem(&used.id, &code.digest, after(59)).await.unwrap();
+    assert_eq!(first, Redemption::Granted(Box::new(used.clone())));
+    assert_eq!(
+        store.code(&used.id, &code.digest, after(86399)).await.unwrap(),
+        Some(code.clone())
+    );
+    assert_eq!(
+        store.redeem(&used.id, &code.digest, after(86399)).await.unwrap(),
+        Redemption::Replayed
+    );
+    assert_eq!(
+        store.code(&used.id, &code.digest, after(86400)).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        store.redeem(&used.id, &code.digest, after(86400)).await.unwrap(),
+        Redemption::Unknown
+    );
+}
+
+async fn of_32_redeemers_one_gets_the_grant(store: Arc<dyn Store>) {
+    let (grant, code) = begun(&*store, grant()).await;
+    let tasks: Vec<_> = (0..32)
+        .map(|_| {
+            let (store, id, digest) = (Arc::clone(&store), grant.id.clone(), code.digest);
+            tokio::spawn(async move { store.redeem(&id, &digest, NOW).await.unwrap() })
+        })
+        .collect();
+    let (mut granted, mut replayed) = (0, 0);
+    for task in tasks {
+        match task.await.unwrap() {
+            Redemption::Granted(_) => granted += 1,
+            Redemption::Replayed => replayed += 1,
+            Redemption::Unknown => panic!("the code is known"),
+        }
+    }
+    assert_eq!((granted, replayed), (1, 31));
+}
+
+async fn a_code_of_an_ended_grant_is_unknown(store: Arc<dyn Store>) {
+    let (grant, code) = begun(&*store, grant()).await;
+    store.end_grant(&grant.id, NOW).await.unwrap();
+    assert_eq!(
+        store.redeem(&grant.id, &code.digest, NOW).await.unwrap(),
+        Redemption::Unknown
+    );
+}
+
+/// Many times over: one redeems and has tokens issued, another replays the code and ends the grant.
+async fn a_replayed_code_ends_the_grant_whatever_the_first_use_does(store: Arc<dyn Store>) {
+    for _ in 0..32 {
+        let (grant, code) = begun(&*store, grant()).await;
+        let both: Vec<_> = (0..2)
+            .map(|_| {
+                let (store, id, digest) = (Arc::clone(&store), grant.id.clone(), code.digest);
+                tokio::spawn(async move {
+                    match store.redeem(&id, &digest, NOW).await.unwrap() {
+                        Redemption::Granted(_) => drop(store.prolong(&id, after(86400), NOW).await.unwrap()),
+                        Redemption::Replayed => drop(store.end_grant(&id, NOW).await.unwrap()),
+                        Redemption::Unknown => {}
+                    }
+                })
+            })
+            .collect();
+        for task in both {
+            task.await.unwrap();
+        }
+        assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), None);
+        assert!(!store.refresh_is_live(&grant.id, presented(1), NOW).await.unwrap());
+        assert_eq!(store.grants_of_user(grant.user.id, NOW).await.unwrap(), []);
+    }
+}
+
+async fn a_replay_that_ends_the_grant_before_tokens_are_issued_wins(store: Arc<dyn Store>) {
+    let (grant, code) = begun(&*store, grant()).await;
+    let first = store.redeem(&grant.id, &code.digest, NOW).await.unwrap();
+    assert!(matches!(first, Redemption::Granted(_)));
+    assert_eq!(
+        store.redeem(&grant.id, &code.digest, NOW).await.unwrap(),
+        Redemption::Replayed
+    );
+    assert!(store.end_grant(&grant.id, NOW).await.unwrap());
+    assert_eq!(
+        store.prolong(&grant.id, after(86400), NOW).await.unwrap(),
+        Prolonged::Ended
+    );
+    assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), None);
+}
+
+async fn the_grants_of_a_user_and_of_a_client_are_the_living_ones(store: Arc<dyn Store>) {
+    let (ended, _) = begun(&*store, grant()).await;
+    let (short, _) = begun(&*store, grant_of(&ended.client, 2)).await;
+    let (long, _) = begun(&*store, grant_of(&ended.client, 2)).await;
+    store.end_grant(&ended.id, NOW).await.unwrap();
+    store.prolong(&long.id, after(86400), NOW).await.unwrap();
+
+    let of_client = store.grants_of_client(&ended.client, NOW).await.unwrap();
+    let mut ids: Vec<_> = of_client.into_iter().map(|grant| grant.id).collect();
+    let mut expected = vec![short.id.clone(), long.id.clone()];
+    ids.sort();
+    expected.sort();
+    assert_eq!(ids, expected);
+
+    // the index follows a grant that is prolonged far beyond its first end
+    let of_user = store.grants_of_user(short.user.id, after(86399)).await.unwrap();
+    assert_eq!(
+        of_user.into_iter().map(|grant| grant.id).collect::<Vec<_>>(),
+        std::slice::from_ref(&long.id)
+    );
+    assert_eq!(store.grants_of_user(ended.user.id, NOW).await.unwrap(), []);
+    assert_eq!(
+        store
+            .grants_of_client(&code_of(&grant()).client, NOW)
+            .await
+            .unwrap(),
+        []
+    );
+}
