@@ -45,7 +45,7 @@ async fn come_back(browser: &Browser) -> Result<HttpResponse, Refusal> {
         .github
         .user(code, &cookie)
         .await
-        .map_err(|fault| no_answer(browser, &login, fault))?;
+        .map_err(|fault| no_answer(browser, &login, &fault))?;
     let admitted = match admit::admit(server, &user).await {
         Ok(admitted) => admitted,
         Err(refusal) => return Err(approve::refuse(browser, login, &user, refusal).await),
@@ -124,11 +124,15 @@ fn refused_by_github(browser: &Browser, login: &Login, error: &str) -> Refusal {
         let text = "the user denied the login at GitHub";
         return Redirect::new(&address, ErrorCode::AccessDenied, text, "denied_at_github").into();
     }
-    no_answer(browser, login, GithubFault::Misconfigured(text::shown(error, 60)))
+    no_answer(
+        browser,
+        login,
+        &GithubFault::Misconfigured(text::shown(error, 60)),
+    )
 }
 
 /// GitHub did not tell who it is: a page that says what to do, with a way back that tells the client.
-fn no_answer(browser: &Browser, login: &Login, fault: GithubFault) -> Refusal {
+fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
     browser.server().desk.count(Outcome::Failed);
     let mut refused = line(browser, Event::LoginRefused, login);
     refused.reason = Some(fault.reason());
@@ -160,7 +164,7 @@ fn no_answer(browser: &Browser, login: &Login, fault: GithubFault) -> Refusal {
             ErrorCode::ServerError,
         ),
     };
-    let advice = match &fault {
+    let advice = match fault {
         GithubFault::BadCode => "The login took too long, or its page was opened twice. Go back to the application and connect again.".into(),
         GithubFault::Misconfigured(_) => "GitHub does not accept this server. Tell its operator the request below: the log says what GitHub answered, and which setting to look at.".into(),
         GithubFault::RateLimited(Some(wait)) => format!("Too many people logged in. Wait {} minutes, then go back to the application and connect again.", wait.as_secs().div_ceil(60).max(1)),

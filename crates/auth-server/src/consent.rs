@@ -50,9 +50,10 @@ pub(crate) async fn show(
         expires_at: now.plus(server.settings.lifetimes.login),
     };
     server.store.put_login(&token.digest(), &login, now).await?;
-    let known = match asked.account.choose {
-        true => None,
-        false => browser.logged_in().await?,
+    let known = if asked.account.choose {
+        None
+    } else {
+        browser.logged_in().await?
     };
     let terms = Terms {
         account: asked.account,

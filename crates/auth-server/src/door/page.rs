@@ -64,11 +64,6 @@ impl Page {
         self
     }
 
-    /// The reason as a code.
-    pub(crate) const fn reason(&self) -> &'static str {
-        self.reason.code
-    }
-
     /// The page as an answer.
     pub(crate) fn respond(self, browser: &Browser) -> HttpResponse {
         let message = Message {

@@ -155,7 +155,7 @@ fn has_port(uri: &RedirectUri) -> bool {
 /// An error for a client, by way of the browser.
 #[derive(Debug)]
 pub(crate) struct Redirect {
-    address: ReturnAddress,
+    address: Box<ReturnAddress>,
     code: ErrorCode,
     description: Cow<'static, str>,
     reason: LoggedReason,
@@ -170,7 +170,7 @@ impl Redirect {
         reason: &'static str,
     ) -> Self {
         Self {
-            address: address.clone(),
+            address: Box::new(address.clone()),
             code,
             description: description.into(),
             reason: LoggedReason {
