@@ -1,2 +1,30 @@
-//! Placeholder.
-fn main() {}
+//! The executable `mcp-oauth-gateway`: OAuth 2.1 in front of any MCP server.
+
+mod check_config;
+mod cli;
+mod config;
+mod failure;
+mod healthcheck;
+mod logs;
+mod output;
+mod serve;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+
+fn main() -> ExitCode {
+    // TLS towards GitHub and Redis, and TLS of our own, with one library
+    let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let cli = Cli::parse();
+    match actix_web::rt::System::new().block_on(cli.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}

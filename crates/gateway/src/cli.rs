@@ -1,0 +1,183 @@
+//! The command line.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::{
+    check_config,
+    config::{Config, Faults, Flags, Role, Sources, variables},
+    failure::Failure,
+    healthcheck, serve,
+};
+
+/// OAuth 2.1 in front of any MCP server.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-oauth-gateway", version, about, max_term_width = 110, subcommand_required = true, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  mcp-oauth-gateway check-config               look at the configuration before it is used
+  mcp-oauth-gateway serve --host 0.0.0.0       both servers in one process
+
+Exit codes: 0 done, 1 it did not work, 2 wrong usage, 64 faults in the configuration";
+
+const SERVE_EXAMPLES: &str = "Examples:
+  mcp-oauth-gateway serve --host 0.0.0.0 --port 8000
+  mcp-oauth-gateway serve --config gateway.toml
+  DATA_DIR=/var/lib/mcp-oauth-gateway mcp-oauth-gateway serve --env-file production.env
+";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the authorization server and the verifier in one process
+    #[command(after_help = SERVE_EXAMPLES, after_long_help = long_help())]
+    Serve(ServerArgs),
+    /// Run the authorization server alone (needs Redis)
+    #[command(after_help = "Example:\n  mcp-oauth-gateway auth-server --host 0.0.0.0", after_long_help = long_help())]
+    AuthServer(ServerArgs),
+    /// Run the verifier alone (needs Redis): it holds no key that can mint a token
+    #[command(after_help = "Example:\n  mcp-oauth-gateway verifier --host 0.0.0.0", after_long_help = long_help())]
+    Verifier(ServerArgs),
+    /// Show the effective configuration, and ask Redis and GitHub whether they can be reached
+    #[command(after_help = "Examples:\n  mcp-oauth-gateway check-config\n  mcp-oauth-gateway check-config --role verifier --json", after_long_help = long_help())]
+    CheckConfig(CheckArgs),
+    /// Ask the gateway on this machine whether it is alive; exit code 0 or 1
+    #[command(after_help = "Example:\n  mcp-oauth-gateway healthcheck --port 8000")]
+    Healthcheck(HealthArgs),
+    /// Write a completion script for a shell
+    #[command(
+        after_help = "Example:\n  mcp-oauth-gateway completions bash > /etc/bash_completion.d/mcp-oauth-gateway"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+fn long_help() -> String {
+    format!("{SERVE_EXAMPLES}\n{}", variables::help())
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The TOML file [env: `GATEWAY_CONFIG`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A file of variables, in place of .env in the working directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Address to listen on [env: HOST] [default: 127.0.0.1]
+    #[arg(long)]
+    host: Option<String>,
+    /// Port to listen on [env: PORT] [default: 8000]
+    #[arg(long)]
+    port: Option<u16>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Options of `check-config`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Which process the configuration is for
+    #[arg(long, value_enum, default_value_t = Role::Serve)]
+    pub(crate) role: Role,
+    /// Write JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Options of `healthcheck`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HealthArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+impl ServerArgs {
+    /// What these options say about the configuration.
+    pub(crate) fn flags(&self) -> Flags {
+        let mut settings = Vec::new();
+        settings.extend(self.host.clone().map(|host| ("HOST", host)));
+        settings.extend(self.port.map(|port| ("PORT", port.to_string())));
+        Flags {
+            settings,
+            ..self.config.flags()
+        }
+    }
+}
+
+impl ConfigArgs {
+    /// What these options say about the configuration.
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            env_file: self.env_file.clone(),
+            settings: Vec::new(),
+        }
+    }
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// [`Failure`] with the exit code.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Serve(args) => serve::run(load(&args.flags(), Role::Serve)?, Role::Serve).await,
+            Command::AuthServer(args) => {
+                serve::run(load(&args.flags(), Role::AuthServer)?, Role::AuthServer).await
+            }
+            Command::Verifier(args) => serve::run(load(&args.flags(), Role::Verifier)?, Role::Verifier).await,
+            Command::CheckConfig(args) => check_config::run(&args).await,
+            Command::Healthcheck(args) => healthcheck::run(&args.server.flags()).await,
+            Command::Completions { shell } => {
+                clap_complete::generate(
+                    shell,
+                    &mut Self::command(),
+                    "mcp-oauth-gateway",
+                    &mut std::io::stdout(),
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The configuration from all its sources.
+///
+/// # Errors
+/// All faults at once.
+pub(crate) fn load(flags: &Flags, role: Role) -> Result<Config, Failure> {
+    let (sources, faults) = read_sources(flags);
+    Ok(Config::parse(&sources, role, faults)?)
+}
+
+/// What was written, before it is checked.
+pub(crate) fn read_sources(flags: &Flags) -> (Sources, Faults) {
+    let mut faults = Faults::default();
+    let directory = std::env::current_dir().unwrap_or_default();
+    let sources = Sources::read(flags, environment(), &directory, &mut faults);
+    (sources, faults)
+}
+
+/// The process's environment; what is not Unicode cannot be one of our settings.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

@@ -1,0 +1,301 @@
+//! The configuration: read from all its sources at once, checked as a whole, typed from here on.
+
+mod dotenv;
+mod faults;
+mod keys;
+mod limits;
+mod logs;
+mod reader;
+mod resources;
+mod show;
+mod sources;
+mod store;
+pub(crate) mod variables;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use mcp_gateway_auth_server::settings::{Lifetimes, Limits, ResourceServer};
+use mcp_gateway_model::{
+    access::AllowedUsers, cors::CorsOrigins, issuer::Issuer, proxy::TrustedProxies, resource::Resources,
+    secret::Secret,
+};
+use url::Url;
+
+pub(crate) use faults::Faults;
+pub(crate) use keys::SigningConfig;
+pub(crate) use logs::{LogConfig, LogFormat};
+pub(crate) use show::{Shown, shown};
+pub(crate) use sources::{Flags, Sources};
+pub(crate) use store::{RedisConfig, StoreConfig};
+
+use reader::Reader;
+
+/// What the configuration is for: what must be there, and what must not, depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Role {
+    /// Both servers in one process.
+    Serve,
+    /// The authorization server alone.
+    AuthServer,
+    /// The verifier alone: it must not be able to mint a token.
+    Verifier,
+    /// Both, on this machine only, with everything they need made up.
+    #[value(skip)]
+    Dev,
+}
+
+impl Role {
+    /// The name of the subcommand.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::AuthServer => "auth-server",
+            Self::Verifier => "verifier",
+            Self::Dev => "dev",
+        }
+    }
+}
+
+/// A configuration without faults.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: Listen,
+    pub(crate) logs: LogConfig,
+    pub(crate) store: StoreConfig,
+    pub(crate) issuer: Issuer,
+    pub(crate) resources: Resources,
+    pub(crate) resource_servers: Vec<ResourceServer>,
+    pub(crate) github: GithubConfig,
+    pub(crate) allowed_users: AllowedUsers,
+    pub(crate) cors: CorsOrigins,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) signing: SigningConfig,
+    /// Empty with the embedded engine, which keeps a key of its own.
+    pub(crate) sealing_secrets: Vec<Secret>,
+    pub(crate) pass_token: bool,
+    pub(crate) metadata_at_issuer: bool,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) limits: Limits,
+    /// What is odd but no fault.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Where requests come in, and how that ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Listen {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) shutdown_delay: Duration,
+}
+
+/// Certificate and key of TLS by the gateway itself.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificates: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// The OAuth App at GitHub.
+#[derive(Debug)]
+pub(crate) struct GithubConfig {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Secret,
+    pub(crate) web_url: Url,
+    pub(crate) api_url: Url,
+}
+
+impl Config {
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub(crate) fn parse(sources: &Sources, role: Role, mut faults: Faults) -> Result<Self, Faults> {
+        let mut reader = Reader {
+            sources,
+            faults: &mut faults,
+            warnings: sources.warnings.clone(),
+        };
+        let parsed = read(&mut reader, role);
+        match parsed {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(faults),
+        }
+    }
+}
+
+fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
+    let listen = listen(r);
+    refuse_what_is_not_enforced(r);
+    let issuer = resources::issuer(r, &listen);
+    let (resources, resource_servers) = resources::read(r, issuer.as_ref(), role);
+    let signing = keys::signing(r, role);
+    let store = store::read(r, role);
+    let sealing_secrets = keys::sealing(r, role, &store);
+    Some(Config {
+        logs: logs::read(r),
+        github: github(r, role),
+        allowed_users: r
+            .parsed("ALLOWED_GITHUB_USERS", AllowedUsers::parse)
+            .unwrap_or_else(AllowedUsers::nobody),
+        cors: r
+            .parsed("MCP_CORS_ORIGINS", CorsOrigins::parse)
+            .unwrap_or_default(),
+        trusted_proxies: r
+            .parsed("TRUSTED_PROXIES", TrustedProxies::parse)
+            .unwrap_or_default(),
+        pass_token: r
+            .parsed("X_AUTH_TOKEN", |text| match text.to_ascii_lowercase().as_str() {
+                "bearer" => Ok(true),
+                "off" => Ok(false),
+                _ => Err("must be bearer or off"),
+            })
+            .unwrap_or_default(),
+        metadata_at_issuer: r.boolean("METADATA_AT_ISSUER", false),
+        lifetimes: lifetimes(r),
+        limits: limits::read(r),
+        listen,
+        store,
+        issuer: issuer?,
+        resources,
+        resource_servers,
+        signing,
+        sealing_secrets,
+        warnings: warnings(r, role),
+    })
+}
+
+fn listen(r: &mut Reader<'_>) -> Listen {
+    let mut file = |name: &'static str| {
+        r.parsed(name, |text| {
+            std::fs::File::open(text)
+                .map(|_| PathBuf::from(text))
+                .map_err(|error| format!("{text} cannot be read: {error}"))
+        })
+    };
+    let (certificates, key) = (file("MCP_SSL_CERT_FILE"), file("MCP_SSL_KEY_FILE"));
+    let enabled = r.boolean("MCP_HTTPS_ENABLED", false);
+    for name in ["MCP_SSL_CERT_FILE", "MCP_SSL_KEY_FILE"] {
+        if enabled && !r.has(name) {
+            r.faults.add(name, "is not set, and MCP_HTTPS_ENABLED is true");
+        }
+    }
+    let tls = certificates
+        .zip(key)
+        .filter(|_| enabled)
+        .map(|(certificates, key)| TlsFiles { certificates, key });
+    Listen {
+        host: r.text("HOST").unwrap_or("127.0.0.1").to_owned(),
+        port: r.number("PORT", 8000),
+        metrics: r.parsed("METRICS_LISTEN", metrics_address).flatten(),
+        tls,
+        shutdown_delay: Duration::from_secs(u64::from(r.number::<u8>("SHUTDOWN_DELAY", 1))),
+    }
+}
+
+fn metrics_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| "must be an address and a port such as 127.0.0.1:9000")
+}
+
+fn github(r: &mut Reader<'_>, role: Role) -> GithubConfig {
+    let (client_id, client_secret) = if role == Role::Verifier {
+        (String::new(), String::new())
+    } else {
+        (r.required("GITHUB_CLIENT_ID"), r.required("GITHUB_CLIENT_SECRET"))
+    };
+    let mut url = |name, default| {
+        r.url(name, default)
+            .unwrap_or_else(|| unreachable!("the default is an address"))
+    };
+    GithubConfig {
+        web_url: url("GITHUB_WEB_URL", "https://github.com"),
+        api_url: url("GITHUB_API_URL", "https://api.github.com"),
+        client_id,
+        client_secret: Secret::presented(client_secret),
+    }
+}
+
+fn lifetimes(r: &mut Reader<'_>) -> Lifetimes {
+    let defaults = Lifetimes::default();
+    let seconds = r.seconds("ACCESS_TOKEN_LIFETIME");
+    let minutes = r.minutes("MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES");
+    let access_token = r.either(
+        ("ACCESS_TOKEN_LIFETIME", seconds),
+        ("MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES", minutes),
+    );
+    let code = r.minutes("MCP_OAUTH_AUTHORIZATION_CODE_EXPIRE_MINUTES");
+    if code.is_some_and(|code| code > Duration::from_secs(600)) {
+        r.faults.add(
+            "MCP_OAUTH_AUTHORIZATION_CODE_EXPIRE_MINUTES",
+            "must be at most 10: a code is used at once",
+        );
+    }
+    let client = if r.text("CLIENT_LIFETIME") == Some("0") {
+        None
+    } else {
+        r.seconds("CLIENT_LIFETIME").or(defaults.client)
+    };
+    Lifetimes {
+        access_token: access_token.unwrap_or(defaults.access_token),
+        refresh_token: r
+            .seconds("REFRESH_TOKEN_LIFETIME")
+            .unwrap_or(defaults.refresh_token),
+        login: r.seconds("SESSION_TIMEOUT").unwrap_or(defaults.login),
+        code: code.unwrap_or(defaults.code),
+        client,
+        unused_client: r
+            .seconds("UNUSED_CLIENT_LIFETIME")
+            .unwrap_or(defaults.unused_client),
+        ..defaults
+    }
+}
+
+/// What is configured but not enforced is a fault, never ignored.
+fn refuse_what_is_not_enforced(r: &mut Reader<'_>) {
+    if r.has("MCP_API_KEY") {
+        r.faults
+            .add("MCP_API_KEY", "is not enforced by this release: remove it");
+    }
+    if !r.boolean("MCP_OAUTH_ENABLED", true) {
+        r.faults.add(
+            "MCP_OAUTH_ENABLED",
+            "false is not enforced by this release: remove it",
+        );
+    }
+}
+
+fn warnings(r: &mut Reader<'_>, role: Role) -> Vec<String> {
+    let mut warnings = std::mem::take(&mut r.warnings);
+    if r.has("MCP_PROTOCOL_VERSION") {
+        warnings.push("MCP_PROTOCOL_VERSION has no effect: the gateway passes every revision on".to_owned());
+    }
+    if role != Role::Verifier && !r.has("ALLOWED_GITHUB_USERS") {
+        warnings.push("ALLOWED_GITHUB_USERS is empty: nobody can log in".to_owned());
+    }
+    if r.text("X_AUTH_TOKEN")
+        .is_some_and(|text| text.eq_ignore_ascii_case("bearer"))
+    {
+        warnings.push("X_AUTH_TOKEN=bearer: backends are handed their users' tokens".to_owned());
+    }
+    if role == Role::Verifier {
+        let minting = [
+            "GITHUB_CLIENT_SECRET",
+            "JWT_PRIVATE_KEY_B64",
+            "JWT_SECRET",
+            "MCP_OAUTH_SECRET_KEY",
+            "STORE_ENCRYPTION_KEY",
+        ];
+        for name in minting.into_iter().filter(|name| r.has(name)) {
+            warnings.push(format!(
+                "{name} is ignored here: take it out of the verifier's environment"
+            ));
+        }
+    }
+    warnings
+}

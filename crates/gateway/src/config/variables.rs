@@ -1,0 +1,282 @@
+//! Every setting there is: its variable, its default, what it means.
+
+use std::fmt::Write as _;
+
+/// A setting, under the name of its environment variable. The key in the TOML file is the same in lower case.
+#[derive(Debug)]
+pub(crate) struct Variable {
+    /// The name in the environment.
+    pub(crate) name: &'static str,
+    /// The default as `--help` shows it; empty for none.
+    pub(crate) default: &'static str,
+    /// Whether it must not be shown, and may be given as a file (`NAME_FILE`).
+    pub(crate) secret: bool,
+    /// What it means.
+    pub(crate) meaning: &'static str,
+}
+
+const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable {
+        name,
+        default,
+        secret: false,
+        meaning,
+    }
+}
+
+const fn secret(name: &'static str, meaning: &'static str) -> Variable {
+    Variable {
+        name,
+        default: "",
+        secret: true,
+        meaning,
+    }
+}
+
+/// All of them, in the order in which `--help` and `check-config` show them.
+pub(crate) const VARIABLES: &[Variable] = &[
+    plain("GITHUB_CLIENT_ID", "", "client id of the GitHub OAuth App"),
+    secret("GITHUB_CLIENT_SECRET", "its secret"),
+    plain("GITHUB_WEB_URL", "https://github.com", "where people log in"),
+    plain(
+        "GITHUB_API_URL",
+        "https://api.github.com",
+        "GitHub's API; https://<instance>/api/v3 for Enterprise Server",
+    ),
+    plain(
+        "BASE_DOMAIN",
+        "",
+        "example.com: issuer https://auth.example.com, resources https://*.example.com",
+    ),
+    plain(
+        "MCP_OAUTH_ISSUER",
+        "from BASE_DOMAIN, else loopback",
+        "the issuer, without a trailing slash",
+    ),
+    plain(
+        "DEFAULT_RESOURCE",
+        "",
+        "the resource of clients that send none; the only one if no other is configured",
+    ),
+    plain("HOST", "127.0.0.1", "address to listen on; --host"),
+    plain("PORT", "8000", "port to listen on; --port"),
+    plain(
+        "METRICS_LISTEN",
+        "off",
+        "address and port of the listener for /metrics, such as 127.0.0.1:9000",
+    ),
+    plain(
+        "TRUSTED_PROXIES",
+        "loopback and private ranges",
+        "whose X-Forwarded-* headers are believed",
+    ),
+    plain(
+        "METADATA_AT_ISSUER",
+        "false",
+        "true: challenges name metadata at the issuer, for routers that lead discovery nowhere else",
+    ),
+    plain(
+        "MCP_CORS_ORIGINS",
+        "*",
+        "browser origins that may call the endpoints made for clients, without credentials",
+    ),
+    secret(
+        "REDIS_URL",
+        "redis:// or rediss://, with user, password and database number as usual",
+    ),
+    secret(
+        "REDIS_PASSWORD",
+        "the password, if it should not stand in the URL",
+    ),
+    plain(
+        "REDIS_CA_FILE",
+        "",
+        "certificates that rediss:// trusts, PEM, in place of the system's",
+    ),
+    plain(
+        "REDIS_WAIT_REPLICAS",
+        "0",
+        "how many replicas must confirm what takes or ends something",
+    ),
+    plain(
+        "DATA_DIR",
+        "",
+        "directory of the embedded store, in place of Redis; serve only",
+    ),
+    secret(
+        "STORE_ENCRYPTION_KEY",
+        "32 bytes or more that seal private keys; comma-separated for rotation, the first seals",
+    ),
+    plain(
+        "ALLOWED_GITHUB_USERS",
+        "nobody",
+        "logins or numeric ids, comma-separated; * = everybody",
+    ),
+    plain(
+        "JWT_ALGORITHM",
+        "RS256",
+        "RS256, ES256, EdDSA or HS256 (serve only)",
+    ),
+    secret(
+        "JWT_PRIVATE_KEY_B64",
+        "private key in PEM, in base64; without one a key is generated and kept in the store",
+    ),
+    secret(
+        "JWT_SECRET",
+        "signs with HS256 (32 bytes or more); seals the store when STORE_ENCRYPTION_KEY is unset",
+    ),
+    secret("MCP_OAUTH_SECRET_KEY", "another name of JWT_SECRET"),
+    plain(
+        "X_AUTH_TOKEN",
+        "off",
+        "bearer: hand the client's token to the backend in X-Auth-Token",
+    ),
+    plain("ACCESS_TOKEN_LIFETIME", "1800", "seconds an access token lives"),
+    plain(
+        "REFRESH_TOKEN_LIFETIME",
+        "31536000",
+        "seconds a refresh token lives since its last use",
+    ),
+    plain(
+        "SESSION_TIMEOUT",
+        "300",
+        "seconds a person has for consent and login",
+    ),
+    plain(
+        "CLIENT_LIFETIME",
+        "7776000",
+        "seconds a client lives since its last use; 0 = never ends",
+    ),
+    plain(
+        "UNUSED_CLIENT_LIFETIME",
+        "86400",
+        "seconds a client lives that never came to /authorize",
+    ),
+    plain(
+        "MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES",
+        "",
+        "ACCESS_TOKEN_LIFETIME in minutes",
+    ),
+    plain(
+        "MCP_OAUTH_AUTHORIZATION_CODE_EXPIRE_MINUTES",
+        "60 s",
+        "minutes an authorization code lives, at most 10",
+    ),
+    plain(
+        "MCP_OAUTH_ENABLED",
+        "true",
+        "false is refused: not enforced by this release",
+    ),
+    secret("MCP_API_KEY", "refused: not enforced by this release"),
+    plain(
+        "MCP_HTTPS_ENABLED",
+        "false",
+        "TLS by the gateway itself; needs the two files",
+    ),
+    plain("MCP_SSL_CERT_FILE", "", "certificate chain, PEM"),
+    plain("MCP_SSL_KEY_FILE", "", "private key, PEM"),
+    plain(
+        "LOG_LEVEL",
+        "info",
+        "error, warn, info, debug, trace; also per module: info,mcp_gateway_verifier=debug",
+    ),
+    plain("LOG_FORMAT", "text on a terminal, else json", "text or json"),
+    plain("LOG_FILE", "", "also write the log to this file"),
+    plain(
+        "SHUTDOWN_DELAY",
+        "1",
+        "seconds between a failing /readyz and the end of listening",
+    ),
+    plain("GATEWAY_CONFIG", "", "the TOML file; --config"),
+    plain("MCP_PROTOCOL_VERSION", "", "accepted without effect"),
+    plain("ACME_EMAIL", "", "read by docker-compose.yml only"),
+];
+
+/// The setting whose variable or TOML key this is.
+pub(crate) fn named(name: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|v| v.name.eq_ignore_ascii_case(name))
+}
+
+/// The secret that `name` gives as a file.
+pub(crate) fn of_file(name: &str) -> Option<&'static Variable> {
+    let length = name.len().checked_sub("_FILE".len())?;
+    let (stem, end) = name.split_at_checked(length)?;
+    let variable = named(stem)?;
+    (variable.secret && end.eq_ignore_ascii_case("_FILE")).then_some(variable)
+}
+
+/// The setting that was probably meant.
+pub(crate) fn suggestion(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_uppercase();
+    VARIABLES
+        .iter()
+        .map(|v| (distance(&name, v.name), v.name))
+        .min()
+        .filter(|(distance, best)| *distance <= 2 && best.len() >= 6)
+        .map(|(_, best)| best)
+}
+
+/// How many characters must be changed, added or removed to turn one text into the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The table for `--help`.
+pub(crate) fn help() -> String {
+    let mut text =
+        String::from("Environment variables (the same names in lower case are the keys of the TOML file):\n");
+    for v in VARIABLES {
+        let default = if v.default.is_empty() {
+            String::new()
+        } else {
+            format!(" [default: {}]", v.default)
+        };
+        let file = if v.secret { " [or as a file: ..._FILE]" } else { "" };
+        let _infallible = writeln!(text, "  {:<44}{}{default}{file}", v.name, v.meaning);
+    }
+    text.push_str("\nResources stand in the TOML file only:\n  [[resource]]\n  uri = \"https://echo.example.com/mcp\"\n  name = \"Echo\"\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised_and_other_programs_variables_are_not() {
+        assert_eq!(suggestion("GITHUB_CLIENT_IDD"), Some("GITHUB_CLIENT_ID"));
+        assert_eq!(suggestion("jwt_secert"), Some("JWT_SECRET"));
+        assert_eq!(suggestion("ALLOWED_GITHUB_USER"), Some("ALLOWED_GITHUB_USERS"));
+        for other in [
+            "GITHUB_TOKEN",
+            "GITHUB_SHA",
+            "GITHUB_ACTIONS",
+            "HOME",
+            "LOGNAME",
+            "POST",
+            "HOSTS",
+            "PATH",
+        ] {
+            assert_eq!(suggestion(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_secrets_come_as_files() {
+        assert_eq!(of_file("JWT_SECRET_FILE").map(|v| v.name), Some("JWT_SECRET"));
+        assert_eq!(of_file("jwt_secret_file").map(|v| v.name), Some("JWT_SECRET"));
+        assert!(of_file("BASE_DOMAIN_FILE").is_none());
+        assert!(of_file("LOG_FILE").is_none());
+    }
+}

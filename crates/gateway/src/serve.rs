@@ -1,0 +1,101 @@
+//! The servers: put together, listening, and ended without losing a request.
+
+pub(crate) mod drain;
+pub(crate) mod edge;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod parts;
+mod tls;
+
+use std::{net::TcpListener, time::Duration};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web};
+use tracing::{info, warn};
+
+use crate::{
+    config::{Config, Listen, Role},
+    failure::Failure,
+    logs,
+};
+use parts::Parts;
+
+/// How long an idle connection is kept: longer than proxies keep theirs idle in general.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the head of a request may take to come in.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the server, or both, until a signal ends it.
+///
+/// # Errors
+/// [`Failure`] when the server cannot start.
+pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
+    logs::begin(&config.logs)?;
+    for warning in &config.warnings {
+        warn!("configuration: {warning}");
+    }
+    let tls = config.listen.tls.as_ref().map(tls::set_up).transpose()?;
+    let parts = Parts::put_together(&config, role).await?;
+    let listener = bind(&config.listen.host, config.listen.port)?;
+    let address = listener.local_addr().map_err(Failure::runtime)?;
+    let mut handles = Vec::new();
+    if let Some(metrics) = config.listen.metrics {
+        handles.push(metrics::begin(metrics, &parts.registry)?);
+    }
+    let edge = parts.edge.clone();
+    let server = listen(&parts, listener, tls)?;
+    let name = role.name();
+    info!(%address, issuer = %config.issuer, "{name} {} listens", env!("CARGO_PKG_VERSION"));
+    until_signalled(server, handles, edge, &config.listen).await
+}
+
+/// Takes the address.
+///
+/// # Errors
+/// [`Failure::Runtime`] that names the port when it is taken.
+pub(crate) fn bind(host: &str, port: u16) -> Result<TcpListener, Failure> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    TcpListener::bind((host, port)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Failure::Runtime(format!(
+            "port {port} on {host} is in use by another program: choose another one with --port"
+        )),
+        _ => Failure::Runtime(format!("{host}:{port} cannot be listened on: {error}")),
+    })
+}
+
+fn listen(
+    parts: &Parts,
+    listener: TcpListener,
+    tls: Option<rustls::ServerConfig>,
+) -> Result<actix_web::dev::Server, Failure> {
+    let parts = parts.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(from_fn(edge::pass))
+            .app_data(parts.edge.clone())
+            .configure(parts.routes())
+    })
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_PATIENCE)
+    .shutdown_timeout(drain::AT_MOST)
+    .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    };
+    Ok(server.map_err(Failure::runtime)?.run())
+}
+
+/// Runs the server until a signal comes and what was in flight has finished.
+pub(crate) async fn until_signalled(
+    server: actix_web::dev::Server,
+    mut others: Vec<ServerHandle>,
+    edge: web::Data<edge::Edge>,
+    listen: &Listen,
+) -> Result<(), Failure> {
+    others.insert(0, server.handle());
+    let ending = rt::spawn(drain::on_signal(others, edge, listen.shutdown_delay));
+    server.await.map_err(Failure::runtime)?;
+    ending.abort();
+    info!("ended");
+    Ok(())
+}

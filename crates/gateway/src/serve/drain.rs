@@ -1,0 +1,43 @@
+//! The end: `/readyz` fails first, then nothing new comes in, then what is in flight finishes.
+
+use std::{io, sync::atomic::Ordering, time::Duration};
+
+use actix_web::{
+    dev::ServerHandle,
+    rt::{
+        self,
+        signal::unix::{SignalKind, signal},
+    },
+    web,
+};
+use tracing::info;
+
+use super::edge::Edge;
+
+/// How long what is in flight may take, in seconds.
+pub(crate) const AT_MOST: u64 = 30;
+
+/// Waits for SIGTERM or SIGINT, then ends the servers. A second signal ends them at once.
+pub(crate) async fn on_signal(
+    servers: Vec<ServerHandle>,
+    edge: web::Data<Edge>,
+    delay: Duration,
+) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signalled = async || {
+        futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
+    };
+    signalled().await;
+    info!("ending: not ready for new requests, finishing those in flight");
+    edge.draining.store(true, Ordering::SeqCst);
+    let finish = async {
+        rt::time::sleep(delay).await;
+        futures_util::future::join_all(servers.iter().map(|server| server.stop(true))).await;
+    };
+    let hurried = futures_util::future::select(Box::pin(finish), Box::pin(signalled())).await;
+    if let futures_util::future::Either::Right(_) = hurried {
+        futures_util::future::join_all(servers.iter().map(|server| server.stop(false))).await;
+    }
+    Ok(())
+}

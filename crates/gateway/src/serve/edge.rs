@@ -1,0 +1,184 @@
+//! What every request passes on its way in and out: a name, a line in the log, a limit on its time.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    HttpMessage, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use mcp_gateway_model::{error::LoggedReason, id::RequestId, proxy::TrustedProxies};
+use prometheus::IntCounterVec;
+use serde_json::json;
+use tracing::info;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How long a request may take to come in and be decided. Bodies of answers that are streamed take what they need.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How much of a path the log shows.
+const PATH_SHOWN: usize = 200;
+
+/// What is known about all requests.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// Whose `X-Forwarded-For` and `X-Request-Id` are believed.
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// Set when the process is about to end.
+    pub(crate) draining: AtomicBool,
+    /// Answers by status.
+    pub(crate) answers: IntCounterVec,
+    /// How long a request may take; `None` for as long as it likes.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl Edge {
+    /// The edge with its counter in `registry`.
+    ///
+    /// # Errors
+    /// When the registry has such a counter already.
+    pub(crate) fn new(
+        trusted_proxies: TrustedProxies,
+        registry: &prometheus::Registry,
+    ) -> Result<Self, prometheus::Error> {
+        let options = prometheus::Opts::new("mcp_gateway_http_answers_total", "Answers by status");
+        let answers = IntCounterVec::new(options, &["status"])?;
+        registry.register(Box::new(answers.clone()))?;
+        Ok(Self {
+            trusted_proxies,
+            draining: AtomicBool::new(false),
+            answers,
+            patience: Some(PATIENCE),
+        })
+    }
+
+    /// The request's name: the proxy's, if a trusted one sent a good one, else a new one.
+    fn request_id(&self, request: &ServiceRequest, peer: IpAddr) -> RequestId {
+        request
+            .headers()
+            .get(REQUEST_ID)
+            .filter(|_| self.trusted_proxies.trusts(peer))
+            .and_then(|value| RequestId::parse(value.to_str().ok()?).ok())
+            .unwrap_or_else(RequestId::generate)
+    }
+
+    fn client_address(&self, request: &ServiceRequest, peer: IpAddr) -> IpAddr {
+        let forwarded: Vec<_> = request
+            .headers()
+            .get_all("x-forwarded-for")
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        self.trusted_proxies.client_address(peer, &forwarded.join(","))
+    }
+}
+
+/// The middleware.
+pub(crate) async fn pass<B: MessageBody + 'static>(
+    edge: web::Data<Edge>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let began = now();
+    let peer = request
+        .peer_addr()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let id = edge.request_id(&request, peer);
+    let address = edge.client_address(&request, peer);
+    let method = request.method().clone();
+    let path: String = request.path().chars().take(PATH_SHOWN).collect();
+    request.extensions_mut().insert(id.clone());
+    let kept = request.request().clone();
+    let answer = match edge.patience {
+        Some(patience) => actix_web::rt::time::timeout(patience, next.call(request)).await,
+        None => Ok(next.call(request).await),
+    };
+    let answer = match answer {
+        Ok(Ok(answer)) => answer.map_into_boxed_body(),
+        Ok(Err(error)) => ServiceResponse::new(kept, HttpResponse::from_error(error)),
+        Err(_elapsed) => ServiceResponse::new(kept, HttpResponse::RequestTimeout().finish()),
+    };
+    let mut answer = explained(answer);
+    finish(&edge, &mut answer, &id);
+    let status = answer.status().as_u16();
+    edge.answers.with_label_values(&[answer.status().as_str()]).inc();
+    let reason = answer.response().extensions().get::<LoggedReason>().cloned();
+    info!(
+        target: "mcp_oauth_gateway::request",
+        method = %method,
+        path,
+        status,
+        ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        request_id = %id,
+        client = %address,
+        reason = reason.as_ref().map(|reason| reason.code),
+        detail = reason.as_ref().map(|reason| reason.detail.as_str()).filter(|detail| !detail.is_empty()),
+    );
+    Ok(answer)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outermost edge, where a request's time is measured"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn finish(edge: &Edge, answer: &mut ServiceResponse<BoxBody>, id: &RequestId) {
+    let close = edge.draining.load(Ordering::SeqCst);
+    let headers = answer.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if close {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Refusals of the framework have no body, or a plain one: they get the JSON that all others have.
+fn explained(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let status = answer.status();
+    let plain = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|value| value.as_bytes().starts_with(b"text/plain"));
+    let bare = matches!(
+        answer.response().body().size(),
+        BodySize::None | BodySize::Sized(_)
+    );
+    if !plain || !bare || !(status.is_client_error() || status.is_server_error()) {
+        return answer;
+    }
+    let (error, description) = match status {
+        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this address"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address does not know this method"),
+        StatusCode::REQUEST_TIMEOUT => ("invalid_request", "the request took too long to come in"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("invalid_request", "the body is too large"),
+        StatusCode::MISDIRECTED_REQUEST => ("misdirected_request", "this host is not served here"),
+        status if status.is_server_error() => (
+            "server_error",
+            "something went wrong here; the log knows the request id",
+        ),
+        _ => ("invalid_request", "the request cannot be understood"),
+    };
+    let body = json!({ "error": error, "error_description": description }).to_string();
+    let mut answer = answer.map_body(|_, _| BoxBody::new(body));
+    let headers = answer.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    answer
+}

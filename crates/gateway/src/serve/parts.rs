@@ -1,0 +1,195 @@
+//! Puts the servers together from the configuration.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix_web::{rt, web};
+use mcp_gateway_auth_server::{
+    AuthServer, GithubSettings, Settings as AuthSettings,
+    settings::{ResourceServer, SigningSettings},
+};
+use mcp_gateway_model::{
+    clock::{Clock, SystemClock},
+    key::shared_key_id,
+    secret::Secret,
+};
+use mcp_gateway_store::{Store, StoreError};
+use mcp_gateway_verifier::{
+    PassToken, Settings as VerifierSettings, SharedKey, Verifier, configure_discovery_for_protected_hosts,
+    configure_preflight, configure_verify,
+};
+use prometheus::Registry;
+use tracing::warn;
+
+use super::{
+    edge::Edge,
+    health::{self, Health},
+};
+use crate::{
+    config::{Config, Role},
+    failure::Failure,
+    store::{self, Opened, copy},
+};
+
+/// How long to wait before a store that does not answer is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Everything that is mounted.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) registry: Registry,
+    pub(crate) edge: web::Data<Edge>,
+    health: web::Data<Health>,
+    auth_server: Option<web::Data<AuthServer>>,
+    verifier: Option<Arc<Verifier>>,
+}
+
+impl Parts {
+    /// Opens the store and starts the servers.
+    ///
+    /// # Errors
+    /// [`Failure`] says what is in the way. A store that is merely away is waited for.
+    pub(crate) async fn put_together(config: &Config, role: Role) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let registry = Registry::new();
+        let opened = store::open(config, role)?;
+        let edge = Edge::new(config.trusted_proxies.clone(), &registry).map_err(Failure::runtime)?;
+        let edge = web::Data::new(edge);
+        let auth_server = match &opened.store {
+            Some(store) if role != Role::Verifier => {
+                Some(auth_server(config, &opened.sealing_secrets, store, &clock, &registry).await?)
+            }
+            _ => None,
+        };
+        let verifier = (role != Role::AuthServer)
+            .then(|| verifier(config, &opened, &clock, &registry))
+            .transpose()?;
+        let health = Health {
+            edge: edge.clone(),
+            reader: opened.reader,
+            store: opened.store,
+            clock,
+            warned: Mutex::default(),
+        };
+        Ok(Self {
+            registry,
+            edge,
+            health: web::Data::new(health),
+            auth_server,
+            verifier,
+        })
+    }
+
+    /// Mounts everything. In one process the authorization server answers its own documents on every host.
+    pub(crate) fn routes(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
+        let parts = self.clone();
+        move |routes| {
+            routes.configure(health::configure(parts.health));
+            if let Some(server) = &parts.auth_server {
+                routes.configure(mcp_gateway_auth_server::routes::configure(server.clone()));
+            }
+            if let Some(verifier) = &parts.verifier {
+                routes.configure(configure_verify(verifier));
+                if parts.auth_server.is_none() {
+                    routes.configure(configure_discovery_for_protected_hosts(verifier));
+                }
+                routes.configure(configure_preflight(verifier));
+            }
+        }
+    }
+}
+
+async fn auth_server(
+    config: &Config,
+    sealing_secrets: &[Secret],
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    registry: &Registry,
+) -> Result<web::Data<AuthServer>, Failure> {
+    wait_for(store.as_ref(), clock.as_ref()).await?;
+    let settings = auth_settings(config, sealing_secrets);
+    AuthServer::start(settings, Arc::clone(store), Arc::clone(clock), registry)
+        .await
+        .map(web::Data::new)
+        .map_err(Failure::runtime)
+}
+
+/// Waits for a store that is merely away: signing keys have to be read from it before anything can be answered.
+async fn wait_for(store: &dyn Store, clock: &dyn Clock) -> Result<(), Failure> {
+    loop {
+        match store.health(clock.now()).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::Unavailable(reason)) => {
+                warn!(reason, "the store does not answer; asking again in a second");
+                rt::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(Failure::runtime(error)),
+        }
+    }
+}
+
+/// The authorization server's part of the configuration.
+pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> AuthSettings {
+    AuthSettings {
+        issuer: config.issuer.clone(),
+        resources: config.resources.clone(),
+        allowed_users: config.allowed_users.clone(),
+        github: GithubSettings {
+            client_id: config.github.client_id.clone(),
+            client_secret: copy(&config.github.client_secret),
+            web_url: config.github.web_url.clone(),
+            api_url: config.github.api_url.clone(),
+        },
+        lifetimes: config.lifetimes,
+        limits: config.limits,
+        cors: config.cors.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        signing: SigningSettings {
+            algorithm: config.signing.algorithm,
+            private_key_pem: config.signing.private_key_pem.as_ref().map(copy),
+            shared_secret: config.signing.shared_secret.as_ref().map(copy),
+        },
+        sealing_secrets: sealing_secrets.iter().map(copy).collect(),
+        resource_servers: config
+            .resource_servers
+            .iter()
+            .map(|server| ResourceServer {
+                resource: server.resource.clone(),
+                secret: copy(&server.secret),
+            })
+            .collect(),
+    }
+}
+
+fn verifier(
+    config: &Config,
+    opened: &Opened,
+    clock: &Arc<dyn Clock>,
+    registry: &Registry,
+) -> Result<Arc<Verifier>, Failure> {
+    let settings = VerifierSettings {
+        issuer: config.issuer.clone(),
+        resources: config.resources.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        cors: config.cors.clone(),
+        pass_token: if config.pass_token {
+            PassToken::Bearer
+        } else {
+            PassToken::Off
+        },
+        shared_key: config.signing.shared_secret.as_ref().map(shared_key),
+        metadata_at_issuer: config.metadata_at_issuer,
+    };
+    Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)
+        .map(Arc::new)
+        .map_err(Failure::runtime)
+}
+
+fn shared_key(secret: &Secret) -> SharedKey {
+    SharedKey {
+        kid: shared_key_id(secret),
+        secret: copy(secret),
+    }
+}
