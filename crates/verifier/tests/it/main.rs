@@ -16,3 +16,5 @@ mod rfc9728;
 mod signer;
 mod stand;
 mod start;
+mod store;
+mod wire;

@@ -215,8 +215,12 @@ async fn the_challenge_leads_to_the_metadata_of_the_very_address_that_was_asked(
                 "https://echo.example.com/mcp/a/b",
                 "https://other.example.com",
             ] {
-                let slash = if url.ends_with(".com") { "/" } else { "" };
-                let answer = stand.ask(about(&format!("{url}{slash}?query=1"))).await;
+                let query = if url.ends_with("example.com") {
+                    "/?x=1"
+                } else {
+                    "?x=1"
+                };
+                let answer = stand.ask(about(&format!("{url}{query}"))).await;
                 assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
                 let found = resource(&stand, metadata_of(answer.challenge())).await;
                 assert_eq!(found.as_deref(), Some(url), "{}", answer.challenge());
