@@ -169,6 +169,28 @@ impl RedisServer {
         self.signal("-CONT");
     }
 
+    /// Waits until `replicas` of them follow.
+    ///
+    /// # Panics
+    /// When they do not within 20 seconds.
+    pub fn wait_for_replicas(&self, replicas: u32) {
+        let mut connection = self.connection();
+        // the time of a write is what WAIT waits for
+        must(
+            ::redis::cmd("SET").arg("here").arg(1).exec(&mut connection),
+            "SET",
+        );
+        must(::redis::cmd("DEL").arg("here").exec(&mut connection), "DEL");
+        let reached: u32 = must(
+            ::redis::cmd("WAIT")
+                .arg(replicas)
+                .arg(20_000)
+                .query(&mut connection),
+            "WAIT",
+        );
+        assert!(reached >= replicas, "{reached} of {replicas} replicas follow");
+    }
+
     fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .arg(signal)

@@ -84,7 +84,7 @@ pub(crate) fn client() -> Client {
 
 pub(crate) fn login() -> Login {
     Login {
-        client: ClientId::generate(),
+        client: ClientId::parse("https://client.example/{ring}").unwrap(),
         redirect_uri: redirect(),
         redirect_uri_was_sent: true,
         state: Some("a state \u{1F980} \"quoted\"".into()),

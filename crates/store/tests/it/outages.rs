@@ -1,0 +1,121 @@
+//! A Redis that is down at the start, goes away, hangs, comes back empty. Nothing of ours is restarted.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a store that gives no answer fails the test"
+)]
+
+use std::time::Duration;
+
+use mcp_gateway_store::{
+    GrantReader, RedisReader, RedisStore, Store, StoreError,
+    testing::{RedisServer, RedisSetup},
+};
+
+use crate::{
+    samples::{NOW, begun, client, grant},
+    walk::{still_there, walk},
+};
+
+fn unavailable<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Unavailable(_)))
+}
+
+/// Store and reader, with time-outs short enough for a test.
+fn both(server: &RedisServer) -> (RedisStore, RedisReader) {
+    let mut options = server.options();
+    options.timeout = Duration::from_millis(300);
+    (
+        RedisStore::connect(&options).unwrap(),
+        RedisReader::connect(&options).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_redis_that_is_down_at_the_start_is_used_once_it_is_up() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let (store, reader) = both(&server);
+    for _ in 0..3 {
+        assert!(unavailable(&store.health(NOW).await));
+        assert!(unavailable(&reader.health(NOW).await));
+    }
+    server.restart();
+    let (grant, _) = begun(&store, grant()).await;
+    assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+}
+
+#[tokio::test]
+async fn a_redis_that_crashes_and_comes_back_forgets_nothing() {
+    let mut server = RedisServer::with(RedisSetup {
+        persistent: true,
+        ..RedisSetup::default()
+    });
+    let (store, reader) = both(&server);
+    let walked = walk(&store).await;
+    assert!(reader.grant(&walked.grant.id, NOW).await.unwrap().is_some());
+    server.kill();
+    assert!(unavailable(&store.grant(&walked.grant.id, NOW).await));
+    assert!(unavailable(&reader.grant(&walked.grant.id, NOW).await));
+    server.restart();
+    assert!(reader.grant(&walked.grant.id, NOW).await.unwrap().is_some());
+    still_there(&store, &walked).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_empty_is_empty_and_works() {
+    let mut server = RedisServer::start();
+    let (store, reader) = both(&server);
+    let walked = walk(&store).await;
+    assert!(reader.grant(&walked.grant.id, NOW).await.unwrap().is_some());
+    server.kill();
+    server.restart();
+    assert_eq!(reader.grant(&walked.grant.id, NOW).await.unwrap(), None);
+    assert_eq!(store.client(&walked.client.id, NOW).await.unwrap(), None);
+    let again = walk(&store).await;
+    still_there(&store, &again).await;
+    assert!(
+        server
+            .dump()
+            .iter()
+            .any(|(key, mark)| key == "mcpgw:schema" && mark == b"1")
+    );
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_is_unavailable_in_time_and_works_when_it_goes_on() {
+    let server = RedisServer::start();
+    let (store, reader) = both(&server);
+    let (grant, _) = begun(&store, grant()).await;
+    assert!(reader.grant(&grant.id, NOW).await.unwrap().is_some());
+    server.pause();
+    let asked = async {
+        (
+            store.client(&client().id, NOW).await,
+            reader.grant(&grant.id, NOW).await,
+        )
+    };
+    let (from_store, from_reader) = tokio::time::timeout(Duration::from_secs(10), asked)
+        .await
+        .unwrap();
+    server.resume();
+    assert!(unavailable(&from_store));
+    assert!(unavailable(&from_reader));
+    assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant.clone()));
+    assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+}
+
+#[tokio::test]
+async fn a_redis_without_memory_says_so_and_keeps_answering_readers() {
+    let server = RedisServer::start();
+    let (store, reader) = both(&server);
+    let (grant, _) = begun(&store, grant()).await;
+    let full = redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("maxmemory")
+        .arg(1)
+        .query::<()>(&mut server.connection());
+    full.unwrap();
+    let answer = store.add_client(&client(), NOW).await;
+    assert!(unavailable(&answer));
+    assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+}
