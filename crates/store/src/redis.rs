@@ -1,6 +1,7 @@
 //! The shared engine: Redis or Valkey.
 
 mod faults;
+mod home;
 mod inspect;
 mod options;
 mod reader;
@@ -26,6 +27,7 @@ use crate::{
     verbs::{Health, StoreError, Warning},
 };
 use faults::{map, unavailable};
+use home::Home;
 pub use options::RedisOptions;
 pub use reader::RedisReader;
 
@@ -38,6 +40,7 @@ const CHUNK: usize = 500;
 /// can be.
 pub struct RedisStore {
     pool: Pool,
+    home: Home,
     keys: Keys,
     replicas: u32,
     timeout: Duration,
@@ -52,7 +55,7 @@ impl std::fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// Prepares the pool. Nothing is sent yet; [`crate::GrantReader::health`] tells whether the store can be asked, and
+    /// Prepares the pool. Connections will belong to the tokio runtime in which this is called. Nothing is sent yet; [`crate::GrantReader::health`] tells whether the store can be asked, and
     /// whether a newer release has written it.
     ///
     /// # Errors
@@ -74,6 +77,7 @@ impl RedisStore {
             .map_err(|e| StoreError::Misconfigured(format!("the pool of connections: {e}")))?;
         Ok(Self {
             pool,
+            home: Home::here(),
             keys,
             replicas: options.wait_replicas,
             timeout,
@@ -82,7 +86,7 @@ impl RedisStore {
     }
 
     async fn connection(&self) -> Answer<Connection> {
-        self.pool.get().await.map_err(|fault| match fault {
+        self.home.run(self.pool.get()).await.map_err(|fault| match fault {
             PoolError::Backend(fault) | PoolError::PostCreateHook(HookError::Backend(fault)) => {
                 map(&fault, "")
             }

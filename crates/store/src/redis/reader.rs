@@ -13,7 +13,7 @@ use redis::{
     cmd,
 };
 
-use super::{faults, inspect, options::RedisOptions};
+use super::{faults, home::Home, inspect, options::RedisOptions};
 use crate::{
     contract::{living, published},
     engine::{Answer, Raw},
@@ -25,11 +25,12 @@ use crate::{
 
 /// What the verifier asks Redis with: `GET` of grants and public keys, and `TIME`. It needs no right to write.
 ///
-/// The connection is made at the first question, within a tokio runtime. One that failed is replaced at the next question.
+/// The connection is made at the first question. One that failed is replaced at the next.
 pub struct RedisReader {
     client: Client,
     config: ConnectionManagerConfig,
     keys: Keys,
+    home: Home,
     line: Mutex<Option<Arc<Line>>>,
 }
 
@@ -46,7 +47,7 @@ impl std::fmt::Debug for RedisReader {
 }
 
 impl RedisReader {
-    /// Prepares the connection. Nothing is sent yet.
+    /// Prepares the connection. It will belong to the tokio runtime in which this is called. Nothing is sent yet.
     ///
     /// # Errors
     /// [`StoreError::Misconfigured`] when the address or the certificate file cannot be understood.
@@ -60,6 +61,7 @@ impl RedisReader {
             client,
             config,
             keys: Keys::new(options.prefix.clone()),
+            home: Home::here(),
             line: Mutex::new(None),
         })
     }
@@ -79,7 +81,7 @@ impl RedisReader {
 
     async fn ask_on<T: FromRedisValue>(&self, line: &Arc<Line>, command: &Cmd) -> redis::RedisResult<T> {
         let mut manager = line.manager.clone();
-        let answer = command.query_async(&mut manager).await;
+        let answer = self.home.run(command.query_async(&mut manager)).await;
         if let Err(fault) = &answer
             && !is_answer(fault)
         {
@@ -112,6 +114,7 @@ impl RedisReader {
         if let Some(line) = held.as_ref() {
             return Ok(Arc::clone(line));
         }
+        let _home = self.home.enter();
         let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())
             .map_err(|e| faults::map(&e, ""))?;
         let line = Arc::new(Line {

@@ -4,7 +4,7 @@
     reason = "test code: a store that gives no answer fails the test"
 )]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mcp_gateway_store::{
     GrantReader, RedisReader, RedisStore, Store, StoreError,
@@ -118,4 +118,41 @@ async fn a_redis_without_memory_says_so_and_keeps_answering_readers() {
     let answer = store.add_client(&client(), NOW).await;
     assert!(unavailable(&answer));
     assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_outlive_the_threads_that_asked_first() {
+    let server = RedisServer::start();
+    let (store, reader) = both(&server);
+    let (store, reader) = (Arc::new(store), Arc::new(reader));
+    let (grant, id) = (grant(), client().id);
+    let asking = {
+        let (store, reader, grant) = (Arc::clone(&store), Arc::clone(&reader), grant.clone());
+        // a server's worker: a thread with a runtime of its own, both gone afterwards
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                begun(&*store, grant.clone()).await;
+                assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+            });
+        })
+    };
+    tokio::task::spawn_blocking(|| asking.join())
+        .await
+        .unwrap()
+        .unwrap();
+    let connections = || -> usize {
+        let list: String = redis::cmd("CLIENT")
+            .arg("LIST")
+            .query(&mut server.connection())
+            .unwrap();
+        list.lines().filter(|line| !line.contains("cmd=client")).count()
+    };
+    assert_eq!(connections(), 2, "one of the store, one of the reader");
+    assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+    assert_eq!(store.client(&id, NOW).await.unwrap(), None);
+    assert_eq!(connections(), 2, "the same");
 }
