@@ -1,6 +1,10 @@
 //! One line for each act that matters later: who, which client, which resource, why, in which request. Never a secret.
 
-use mcp_gateway_model::id::{ClientId, RequestId, UserId};
+use mcp_gateway_model::{
+    grant::Grant,
+    id::{ClientId, RequestId, UserId},
+    resource::ResourceUri,
+};
 use tracing::info;
 
 /// The log target of audit lines.
@@ -96,6 +100,18 @@ impl<'a> Line<'a> {
             client: None,
             resource: None,
             reason: None,
+        }
+    }
+
+    /// A line about what happens to a grant.
+    #[must_use]
+    pub fn of_grant(event: Event, request_id: &'a RequestId, grant: &'a Grant) -> Self {
+        Self {
+            user: Some(grant.user.id),
+            login: Some(grant.user.login.as_str()),
+            client: Some(&grant.client),
+            resource: grant.audiences.first().map(ResourceUri::as_str),
+            ..Self::new(event, request_id)
         }
     }
 

@@ -16,7 +16,7 @@ use actix_web::{
 };
 use mcp_gateway_model::{cors::CorsOrigins, error::LoggedReason};
 
-use crate::state::AuthServer;
+use crate::{request::Context, state::AuthServer};
 
 /// An endpoint as its answers name it.
 #[derive(Clone, Copy, Debug)]
@@ -63,11 +63,7 @@ fn add_origin(headers: &mut HeaderMap, cors: &CorsOrigins, request: &HttpRequest
     if *cors != CorsOrigins::Any {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
-    let origin = request
-        .headers()
-        .get(header::ORIGIN)
-        .and_then(|v| v.to_str().ok());
-    let allowed = cors.allow(origin.unwrap_or_default());
+    let allowed = cors.allow(Context::origin(request).unwrap_or_default());
     if let Some(allowed) = allowed.and_then(|a| HeaderValue::from_str(a).ok()) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         headers.insert(

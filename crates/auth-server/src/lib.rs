@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access_token;
 mod admit;
 mod approve;
 pub mod audit;
@@ -15,17 +16,23 @@ mod desk;
 mod discovery;
 mod door;
 mod github;
+mod introspect;
 pub mod keys;
 pub mod limit;
 mod login_routes;
 mod logout;
+mod manage;
 mod metrics;
 mod pages;
+mod presented;
+mod register;
 mod request;
+mod revoke;
 pub mod routes;
 mod seal;
 pub mod settings;
 mod state;
+mod token;
 
 pub use desk::BadDesk;
 pub use github::BadGithub;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcp_gateway_model::{clock::Timestamp, id::ClientId, secret::Digest};
+use mcp_gateway_model::{clock::Timestamp, secret::Digest};
 use mcp_gateway_store::{Rate, Store};
 
 use crate::door::Rejection;
@@ -19,24 +19,6 @@ pub(crate) async fn by_address(
     now: Timestamp,
 ) -> Result<(), Rejection> {
     let bucket = Digest::of(format!("{what} address {}", counted(address)).as_bytes());
-    match store.take_permit(&bucket, rate, now).await? {
-        None => Ok(()),
-        Some(wait) => Err(Rejection::too_many(wait)),
-    }
-}
-
-/// Takes a permit for something that happens to one client.
-///
-/// # Errors
-/// As [`by_address`].
-pub(crate) async fn by_client(
-    store: &dyn Store,
-    what: &'static str,
-    client: &ClientId,
-    rate: Rate,
-    now: Timestamp,
-) -> Result<(), Rejection> {
-    let bucket = Digest::of(format!("{what} client {client}").as_bytes());
     match store.take_permit(&bucket, rate, now).await? {
         None => Ok(()),
         Some(wait) => Err(Rejection::too_many(wait)),

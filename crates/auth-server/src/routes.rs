@@ -12,8 +12,11 @@ use crate::{
     cors::{self, Endpoint},
     discovery,
     door::Rejection,
+    introspect,
     login_routes::login_routes,
+    manage, register, revoke,
     state::AuthServer,
+    token,
 };
 
 /// Mounts the authorization server: `App::new().configure(routes::configure(server))`. The paths of health checks, and
@@ -22,6 +25,8 @@ pub fn configure(server: web::Data<AuthServer>) -> impl Fn(&mut ServiceConfig) +
     move |services| {
         services.app_data(server.clone());
         discovery_routes(services);
+        client_routes(services);
+        token_routes(services);
         login_routes(services);
     }
 }
@@ -51,6 +56,46 @@ fn discovery_routes(services: &mut ServiceConfig) {
         let routes = vec![web::get().to(discovery::jwks), web::head().to(discovery::jwks)];
         mount(services, path, jwks, routes);
     }
+}
+
+fn client_routes(services: &mut ServiceConfig) {
+    let register = Endpoint {
+        name: "register",
+        allow: "POST",
+    };
+    let manage = Endpoint {
+        name: "manage",
+        allow: "GET, PUT, DELETE",
+    };
+    for path in ["/register", "/oauth/register"] {
+        mount(services, path, register, vec![web::post().to(register::register)]);
+    }
+    let managing = vec![
+        web::get().to(manage::read),
+        web::put().to(manage::replace),
+        web::delete().to(manage::remove),
+    ];
+    mount(services, "/register/{client_id}", manage, managing);
+}
+
+fn token_routes(services: &mut ServiceConfig) {
+    let posted = |name| Endpoint { name, allow: "POST" };
+    for path in ["/token", "/oauth/token"] {
+        mount(
+            services,
+            path,
+            posted("token"),
+            vec![web::post().to(token::token)],
+        );
+    }
+    mount(
+        services,
+        "/revoke",
+        posted("revoke"),
+        vec![web::post().to(revoke::revoke)],
+    );
+    let introspect = vec![web::post().to(introspect::introspect)];
+    mount(services, "/introspect", posted("introspect"), introspect);
 }
 
 /// Mounts one JSON endpoint: other methods than its own get 405, in JSON.

@@ -13,6 +13,8 @@ use mcp_gateway_model::error::{ErrorCode, LoggedReason};
 use mcp_gateway_store::StoreError;
 use serde_json::json;
 
+use crate::keys::KeyError;
+
 /// An error for a client.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}: {description}")]
@@ -111,6 +113,20 @@ impl From<StoreError> for Rejection {
         )
         .because(error.to_string())
         .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+}
+
+impl From<KeyError> for Rejection {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            error => Self::new(
+                ErrorCode::ServerError,
+                "the server cannot use its signing keys; its operator has to look",
+                "signing_keys",
+            )
+            .because(error.to_string()),
+        }
     }
 }
 

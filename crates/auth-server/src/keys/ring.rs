@@ -8,10 +8,10 @@ use crate::seal::Sealer;
 
 /// The entry of a key that the store keeps.
 pub(super) fn kept(key: &SigningKey, sealer: &Sealer, now: Timestamp) -> Result<RingKey, KeyError> {
-    let sealed = sealer
+    let private = sealer
         .seal(key.kid().as_str(), &key.to_pkcs8()?)
         .map_err(|_| KeyError::Crypto)?;
-    entry(key, Some(sealed), now)
+    entry(key, Some(private), now)
 }
 
 /// The entry of a key that the configuration holds: its public part, for verifiers.

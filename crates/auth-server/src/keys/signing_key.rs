@@ -33,7 +33,7 @@ enum Pair {
     Rsa(Box<RsaKeyPair>),
     P256(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
 }
 
 impl SigningKey {
@@ -55,7 +55,7 @@ impl SigningKey {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes());
         Self {
             kid,
-            pair: Pair::Shared(key),
+            pair: Pair::Shared(Box::new(key)),
         }
     }
 

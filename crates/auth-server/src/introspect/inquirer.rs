@@ -1,0 +1,82 @@
+//! Who asks ([RFC 7662 §2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)).
+
+use actix_web::HttpRequest;
+use mcp_gateway_model::resource::{ResourceUri, Resources};
+
+use crate::{
+    client_auth::{AuthenticatedClient, Credentials, authenticate, not_authenticated},
+    door::Rejection,
+    presented::{Caller, Presented},
+    request::{Context, Parameters},
+    settings::ResourceServer,
+};
+
+/// Who asks about a token.
+pub(super) enum Inquirer {
+    /// A client, or whoever holds a live token.
+    Caller(Caller),
+    /// The server behind this resource.
+    Resource(ResourceUri),
+}
+
+impl Inquirer {
+    /// Reads who it is. A resource server's user name is the URI of its resource, its password the configured secret.
+    ///
+    /// # Errors
+    /// `invalid_client`; for a public client too, which has proved nothing.
+    pub(super) async fn read(
+        context: &Context,
+        request: &HttpRequest,
+        form: &mut Parameters,
+    ) -> Result<Self, Rejection> {
+        if let Some(holder) = Caller::holder(context, request, form).await? {
+            return Ok(Self::Caller(holder));
+        }
+        let credentials = Credentials::read(request, form)?;
+        let servers = &context.server.settings.resource_servers;
+        if let Some(server) = resource_server(servers, &credentials.id) {
+            return authenticate_server(context, server, &credentials).await;
+        }
+        let AuthenticatedClient(client) = authenticate(context, &credentials).await?;
+        if client.is_confidential() {
+            Ok(Self::Caller(Caller::Client(Box::new(client))))
+        } else {
+            Err(not_authenticated(credentials.way, "public_client"))
+        }
+    }
+
+    /// Whether the token is one this inquirer may know about.
+    pub(super) fn may_know(&self, resources: &Resources, token: &Presented) -> bool {
+        match (self, token) {
+            (Self::Caller(caller), token) => caller.owns(token.grant()),
+            (Self::Resource(_), Presented::Refresh(_)) => false,
+            (Self::Resource(own), Presented::Access(access)) => {
+                let own = resources.of_audience(own.as_str());
+                let audience = resources.of_audience(&access.0.aud);
+                match (own, audience) {
+                    (Some(own), Some(audience)) => own.identity == audience.identity,
+                    _ => false,
+                }
+            }
+        }
+    }
+}
+
+fn resource_server<'a>(servers: &'a [ResourceServer], id: &str) -> Option<&'a ResourceServer> {
+    let uri = ResourceUri::parse_allowing_http(id).ok()?;
+    servers.iter().find(|server| server.resource == uri)
+}
+
+async fn authenticate_server(
+    context: &Context,
+    server: &ResourceServer,
+    credentials: &Credentials,
+) -> Result<Inquirer, Rejection> {
+    context.server.guessing.check(context, &credentials.id)?;
+    let presented = credentials.secret.as_ref();
+    if presented.is_some_and(|secret| secret.digest() == server.secret.digest()) {
+        return Ok(Inquirer::Resource(server.resource.clone()));
+    }
+    context.server.guessing.failed(context, &credentials.id).await?;
+    Err(not_authenticated(credentials.way, "wrong_secret"))
+}

@@ -1,0 +1,55 @@
+//! A client looks after its registration ([RFC 7592](https://www.rfc-editor.org/rfc/rfc7592)).
+//!
+//! The token turns with every PUT; the one before works until the new one is first used, so that an answer that got
+//! lost locks nobody out. The secret is kept as a digest and cannot be told again by GET.
+
+mod holder;
+mod replace;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+
+pub(crate) use replace::replace;
+
+use crate::{
+    audit::{Event, Line},
+    door::Rejection,
+    manage::holder::Holder,
+    metrics::Ended,
+    register::Registration,
+    request::Context,
+};
+
+/// `GET /register/{client_id}` ([RFC 7592 §2.1](https://www.rfc-editor.org/rfc/rfc7592#section-2.1)).
+pub(crate) async fn read(
+    context: Context,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Rejection> {
+    holder::limit(&context).await?;
+    let holder = Holder::find(&context, &id, &request).await?;
+    let holder = holder.settle(&context).await?;
+    Ok(Registration::new(&context.server.settings, &holder.client, &holder.token, None).ok())
+}
+
+/// `DELETE /register/{client_id}` ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)): the client and
+/// everything it was granted end at once.
+pub(crate) async fn remove(
+    context: Context,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Rejection> {
+    holder::limit(&context).await?;
+    let holder = Holder::find(&context, &id, &request).await?;
+    let ended = context
+        .server
+        .store
+        .end_client(&holder.client.id, context.now)
+        .await?;
+    context.server.metrics.ended(Ended::ClientRemoved, ended);
+    let mut line = Line::new(Event::ClientRemoved, &context.request_id);
+    line.client = Some(&holder.client.id);
+    line.write();
+    Ok(HttpResponse::NoContent()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish())
+}

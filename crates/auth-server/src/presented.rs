@@ -1,0 +1,140 @@
+//! A token that somebody asks about or gives back, and who it is that does.
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderValue},
+};
+use mcp_gateway_model::{
+    client::Client,
+    error::ErrorCode,
+    grant::Grant,
+    id::GrantId,
+    token::{AccessClaims, RefreshToken},
+};
+use mcp_gateway_store::Presented as PresentedRefresh;
+
+use crate::{
+    access_token,
+    client_auth::{AuthenticatedClient, Credentials, authenticate, bearer},
+    door::Rejection,
+    request::{Context, Parameters},
+};
+
+/// A token of ours whose grant lives.
+pub(crate) enum Presented {
+    /// An access token that has not ended.
+    Access(Box<(AccessClaims, Grant)>),
+    /// A refresh token, of any generation.
+    Refresh(Box<(RefreshToken, Grant)>),
+}
+
+impl Presented {
+    /// Reads a token; `None` for what is not ours or opens nothing any more. What kind it is its text says, so
+    /// `token_type_hint` is not needed.
+    pub(crate) async fn read(context: &Context, text: &str) -> Result<Option<Self>, Rejection> {
+        let (server, now) = (&context.server, context.now);
+        if !RefreshToken::looks_like(text) {
+            let live = access_token::open(server, text, now).await?;
+            return Ok(live.map(|live| Self::Access(Box::new((live.claims, live.grant)))));
+        }
+        let Some(token) = RefreshToken::open(text, &server.refresh_keys) else {
+            return Ok(None);
+        };
+        let grant = server.store.grant(&token.grant, now).await?;
+        Ok(grant.map(|grant| Self::Refresh(Box::new((token, grant)))))
+    }
+
+    /// The grant it is a key to.
+    pub(crate) fn grant(&self) -> &Grant {
+        match self {
+            Self::Access(access) => &access.1,
+            Self::Refresh(refresh) => &refresh.1,
+        }
+    }
+
+    /// Whether it could be used at this moment; changes nothing.
+    pub(crate) async fn is_live(&self, context: &Context) -> Result<bool, Rejection> {
+        let Self::Refresh(refresh) = self else {
+            return Ok(true);
+        };
+        let presented = PresentedRefresh {
+            generation: refresh.0.generation,
+            grace: context.server.settings.lifetimes.refresh_grace,
+        };
+        let store = &context.server.store;
+        Ok(store
+            .refresh_is_live(&refresh.0.grant, presented, context.now)
+            .await?)
+    }
+}
+
+/// Who asks about a token or gives it back.
+pub(crate) enum Caller {
+    /// A client, by its own credentials.
+    Client(Box<Client>),
+    /// Whoever holds a live access token of this grant.
+    Holder(GrantId),
+}
+
+impl Caller {
+    /// Reads who it is.
+    ///
+    /// # Errors
+    /// `invalid_client` for a client that did not prove itself, `invalid_token` for a bearer token that is not live.
+    pub(crate) async fn read(
+        context: &Context,
+        request: &HttpRequest,
+        form: &mut Parameters,
+    ) -> Result<Self, Rejection> {
+        if let Some(holder) = Self::holder(context, request, form).await? {
+            return Ok(holder);
+        }
+        let credentials = Credentials::read(request, form)?;
+        let AuthenticatedClient(client) = authenticate(context, &credentials).await?;
+        Ok(Self::Client(Box::new(client)))
+    }
+
+    /// Reads who holds the live access token in the request, if there is a token.
+    ///
+    /// # Errors
+    /// `invalid_token` for a bearer token that is not live.
+    pub(crate) async fn holder(
+        context: &Context,
+        request: &HttpRequest,
+        form: &Parameters,
+    ) -> Result<Option<Self>, Rejection> {
+        let Some(token) = bearer(request)? else {
+            return Ok(None);
+        };
+        if form.get("client_secret").is_some() {
+            return Err(Rejection::new(
+                ErrorCode::InvalidRequest,
+                "the request must authenticate one way only",
+                "two_authentications",
+            ));
+        }
+        let live = access_token::open(&context.server, token, context.now).await?;
+        let live = live.ok_or_else(dead_bearer)?;
+        Ok(Some(Self::Holder(live.grant.id)))
+    }
+
+    /// Whether the token of `grant` is the caller's own.
+    pub(crate) fn owns(&self, grant: &Grant) -> bool {
+        match self {
+            Self::Client(client) => client.id == grant.client,
+            Self::Holder(id) => *id == grant.id,
+        }
+    }
+}
+
+fn dead_bearer() -> Rejection {
+    Rejection::new(
+        ErrorCode::InvalidToken,
+        "the access token in the Authorization header is not valid",
+        "bearer_not_live",
+    )
+    .with_header(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer error=\"invalid_token\""),
+    )
+}

@@ -1,0 +1,85 @@
+//! Clients register themselves ([RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)).
+
+mod answer;
+mod body;
+mod metadata;
+mod redirects;
+
+use actix_web::HttpResponse;
+use mcp_gateway_model::{
+    client::{AuthMethod, Client, ClientMetadata, ClientOrigin},
+    clock::Timestamp,
+    id::ClientId,
+    secret::{Secret, SecretKind},
+};
+
+pub(crate) use answer::Registration;
+pub(crate) use body::JsonObject;
+pub(crate) use metadata::read as read_metadata;
+
+use crate::{
+    audit::{Event, Line},
+    door::Rejection,
+    limit,
+    request::Context,
+    settings::Lifetimes,
+};
+
+/// `POST /register`: everybody may, and each registration is a client of its own.
+pub(crate) async fn register(context: Context, body: JsonObject) -> Result<HttpResponse, Rejection> {
+    let answer = admit_and_add(&context, &body).await;
+    if let Err(rejection) = &answer {
+        let mut line = Line::new(Event::RegistrationRefused, &context.request_id);
+        line.reason = Some(rejection.reason().code);
+        line.write();
+    }
+    answer
+}
+
+async fn admit_and_add(context: &Context, body: &JsonObject) -> Result<HttpResponse, Rejection> {
+    let (server, now) = (&context.server, context.now);
+    let store = server.store.as_ref();
+    limit::by_address(
+        store,
+        "register",
+        context.address,
+        server.settings.limits.register,
+        now,
+    )
+    .await?;
+    let metadata = read_metadata(body.members())?;
+    let secret = issue_secret(&metadata);
+    let token = Secret::generate(SecretKind::RegistrationToken);
+    let client = Client {
+        id: ClientId::generate(),
+        origin: ClientOrigin::Registered,
+        secret: secret.as_ref().map(Secret::digest),
+        registration_token: Some(token.digest()),
+        previous_registration_token: None,
+        revision: 0,
+        issued_at: now,
+        expires_at: Some(first_end(&server.settings.lifetimes, now)),
+        seen: false,
+        metadata,
+    };
+    store.add_client(&client, now).await?;
+    server
+        .metrics
+        .registered(client.metadata.token_endpoint_auth_method.as_str());
+    let mut line = Line::new(Event::ClientRegistered, &context.request_id);
+    line.client = Some(&client.id);
+    line.write();
+    Ok(Registration::new(&server.settings, &client, &token, secret.as_ref()).created())
+}
+
+/// A secret for a client that is to have one.
+pub(crate) fn issue_secret(metadata: &ClientMetadata) -> Option<Secret> {
+    let is_confidential = metadata.token_endpoint_auth_method != AuthMethod::None;
+    is_confidential.then(|| Secret::generate(SecretKind::ClientSecret))
+}
+
+/// When a registration goes that never comes to the authorization endpoint.
+fn first_end(lifetimes: &Lifetimes, now: Timestamp) -> Timestamp {
+    let client = lifetimes.client.unwrap_or(lifetimes.unused_client);
+    now.plus(client.min(lifetimes.unused_client))
+}

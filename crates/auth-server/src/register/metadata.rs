@@ -1,0 +1,201 @@
+//! Reads client metadata ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)). Members that are not known
+//! here are ignored; those that are must be what the RFC says.
+
+use mcp_gateway_model::{
+    client::{ApplicationType, AuthMethod, ClientMetadata, GrantType},
+    error::ErrorCode,
+    scope::{Scope, ScopeSet},
+};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::redirects;
+use crate::door::Rejection;
+
+/// The most characters a name may have.
+const NAME_LENGTH: usize = 200;
+/// The most characters the URI of a page may have.
+const URI_LENGTH: usize = 2048;
+/// The most entries a list may have.
+const LIST_LENGTH: usize = 20;
+/// The most scopes that are kept.
+const SCOPES: usize = 100;
+
+/// Reads the metadata, and fills in what the client left open.
+///
+/// # Errors
+/// `invalid_client_metadata` or `invalid_redirect_uri`, naming the member.
+pub(crate) fn read(members: &Map<String, Value>) -> Result<ClientMetadata, Rejection> {
+    let members = Members(members);
+    let auth_method = auth_method(&members)?;
+    let redirect_uris = redirects::acceptable(members.texts("redirect_uris")?, auth_method)?;
+    Ok(ClientMetadata {
+        redirect_uris,
+        token_endpoint_auth_method: auth_method,
+        grant_types: grant_types(&members)?,
+        response_types: response_types(&members)?,
+        client_name: members.name("client_name")?,
+        client_uri: members.page("client_uri")?,
+        logo_uri: members.page("logo_uri")?,
+        tos_uri: members.page("tos_uri")?,
+        policy_uri: members.page("policy_uri")?,
+        contacts: contacts(&members)?,
+        scope: scope(&members)?,
+        software_id: members.name("software_id")?,
+        software_version: members.name("software_version")?,
+        application_type: application_type(&members)?,
+    })
+}
+
+fn auth_method(members: &Members<'_>) -> Result<AuthMethod, Rejection> {
+    const NAME: &str = "token_endpoint_auth_method";
+    let Some(text) = members.text(NAME)? else {
+        return Ok(AuthMethod::default());
+    };
+    AuthMethod::ALL
+        .into_iter()
+        .find(|method| method.as_str() == text)
+        .ok_or_else(|| invalid(NAME, "must be none, client_secret_basic or client_secret_post"))
+}
+
+/// Every client may refresh unless it says otherwise: the default of RFC 7591, `authorization_code` alone, would log
+/// people out every half hour.
+fn grant_types(members: &Members<'_>) -> Result<Vec<GrantType>, Rejection> {
+    const NAME: &str = "grant_types";
+    let Some(named) = members.texts(NAME)?.filter(|named| !named.is_empty()) else {
+        return Ok(GrantType::ALL.to_vec());
+    };
+    let is_named = |grant_type: GrantType| named.iter().any(|text| text == grant_type.as_str());
+    match (
+        is_named(GrantType::AuthorizationCode),
+        is_named(GrantType::RefreshToken),
+    ) {
+        (true, false) => Ok(vec![GrantType::AuthorizationCode]),
+        // Without a code there is never anything to refresh.
+        (_, true) => Ok(GrantType::ALL.to_vec()),
+        (false, false) => Err(invalid(
+            NAME,
+            "must name authorization_code: no other grant type is given to clients that register themselves",
+        )),
+    }
+}
+
+fn response_types(members: &Members<'_>) -> Result<Vec<String>, Rejection> {
+    const NAME: &str = "response_types";
+    let named = members.texts(NAME)?.unwrap_or_default();
+    if named.is_empty() || named.iter().any(|text| text == "code") {
+        Ok(vec!["code".to_owned()])
+    } else {
+        Err(invalid(NAME, "must name code"))
+    }
+}
+
+fn contacts(members: &Members<'_>) -> Result<Vec<String>, Rejection> {
+    const NAME: &str = "contacts";
+    let contacts = members.texts(NAME)?.unwrap_or_default();
+    if contacts.len() > LIST_LENGTH {
+        return Err(invalid(NAME, "must name at most 20"));
+    }
+    for contact in &contacts {
+        readable(NAME, contact)?;
+    }
+    Ok(contacts)
+}
+
+/// The words that can be scopes. Which of them mean something is decided when they are asked for.
+fn scope(members: &Members<'_>) -> Result<ScopeSet, Rejection> {
+    let text = members.text("scope")?.unwrap_or_default();
+    Ok(text
+        .split(' ')
+        .filter_map(|word| Scope::parse(word).ok())
+        .take(SCOPES)
+        .collect())
+}
+
+fn application_type(members: &Members<'_>) -> Result<Option<ApplicationType>, Rejection> {
+    const NAME: &str = "application_type";
+    match members.text(NAME)? {
+        None => Ok(None),
+        Some("web") => Ok(Some(ApplicationType::Web)),
+        Some("native") => Ok(Some(ApplicationType::Native)),
+        Some(_) => Err(invalid(NAME, "must be web or native")),
+    }
+}
+
+/// The members of a registration.
+struct Members<'a>(&'a Map<String, Value>);
+
+impl<'a> Members<'a> {
+    /// A text; an empty one counts as left out.
+    fn text(&self, name: &'static str) -> Result<Option<&'a str>, Rejection> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+            Some(_) => Err(invalid(name, "must be a string")),
+        }
+    }
+
+    /// A list of texts.
+    fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Rejection> {
+        let wrong = || invalid(name, "must be an array of strings");
+        let Some(value) = self.0.get(name) else {
+            return Ok(None);
+        };
+        let text = |value: &Value| value.as_str().map(ToOwned::to_owned).ok_or_else(wrong);
+        let texts = value.as_array().ok_or_else(wrong)?;
+        texts.iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A text that people may get to see.
+    fn name(&self, name: &'static str) -> Result<Option<String>, Rejection> {
+        let text = self.text(name)?;
+        text.map(|text| readable(name, text).map(|()| text.to_owned()))
+            .transpose()
+    }
+
+    /// The address of a page: a script URL among them would run when somebody follows it.
+    fn page(&self, name: &'static str) -> Result<Option<String>, Rejection> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let is_page = text.len() <= URI_LENGTH
+            && text.bytes().all(|b| b.is_ascii_graphic())
+            && Url::parse(text).is_ok_and(|url| ["https", "http"].contains(&url.scheme()));
+        if is_page {
+            Ok(Some(text.to_owned()))
+        } else {
+            Err(invalid(
+                name,
+                "must be an http or https URL of at most 2048 characters",
+            ))
+        }
+    }
+}
+
+fn readable(name: &'static str, text: &str) -> Result<(), Rejection> {
+    if text.chars().count() > NAME_LENGTH {
+        return Err(invalid(name, "must be at most 200 characters"));
+    }
+    if text.chars().any(|c| c.is_control() || turns_text(c)) {
+        return Err(invalid(
+            name,
+            "must not have control characters or characters that change the direction of text",
+        ));
+    }
+    Ok(())
+}
+
+/// Characters that make text read otherwise than it is written: marks, embeddings, overrides, isolates, and line and
+/// paragraph separators.
+const fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn invalid(name: &'static str, rule: &'static str) -> Rejection {
+    Rejection::new(
+        ErrorCode::InvalidClientMetadata,
+        format!("{name} {rule}"),
+        "metadata_refused",
+    )
+    .because(name)
+}

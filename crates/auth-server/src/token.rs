@@ -1,0 +1,99 @@
+//! The token endpoint ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)): one file for each grant type,
+//! behind phases they share.
+
+mod authorization_code;
+mod issue;
+mod refresh_token;
+mod target;
+
+use actix_web::{HttpRequest, HttpResponse};
+use mcp_gateway_model::{
+    client::{Client, GrantType},
+    error::ErrorCode,
+    id::ClientId,
+};
+
+use crate::{
+    audit::{Event, Line},
+    client_auth::{AuthenticatedClient, Credentials, authenticate},
+    door::Rejection,
+    limit,
+    request::{Context, Form, Parameters},
+};
+
+/// `POST /token`.
+pub(crate) async fn token(
+    context: Context,
+    request: HttpRequest,
+    form: Form,
+) -> Result<HttpResponse, Rejection> {
+    let claimed = form.0.get("client_id").and_then(|id| ClientId::parse(id).ok());
+    let answer = exchange(&context, &request, form.0).await;
+    if let Err(rejection) = &answer {
+        let mut line = Line::new(Event::TokenRefused, &context.request_id);
+        line.client = claimed.as_ref();
+        line.reason = Some(rejection.reason().code);
+        line.write();
+    }
+    answer
+}
+
+async fn exchange(
+    context: &Context,
+    request: &HttpRequest,
+    mut form: Parameters,
+) -> Result<HttpResponse, Rejection> {
+    let server = &context.server;
+    let rate = server.settings.limits.token;
+    limit::by_address(server.store.as_ref(), "token", context.address, rate, context.now).await?;
+    let credentials = Credentials::read(request, &mut form)?;
+    let AuthenticatedClient(client) = authenticate(context, &credentials).await?;
+    let call = Call {
+        context,
+        client: &client,
+        form: &form,
+    };
+    let grant_type = call.grant_type()?;
+    let issued = match grant_type {
+        GrantType::AuthorizationCode => authorization_code::redeem(&call).await?,
+        GrantType::RefreshToken => refresh_token::refresh(&call).await?,
+    };
+    server.metrics.issued(grant_type.as_str());
+    Ok(issued.answer())
+}
+
+/// A token request of a client that proved who it is.
+struct Call<'a> {
+    context: &'a Context,
+    client: &'a Client,
+    form: &'a Parameters,
+}
+
+impl Call<'_> {
+    /// What is exchanged, if this client may.
+    fn grant_type(&self) -> Result<GrantType, Rejection> {
+        let name = self.form.require("grant_type")?;
+        let grant_type = GrantType::ALL.into_iter().find(|g| g.as_str() == name);
+        let grant_type = grant_type.ok_or_else(|| {
+            Rejection::new(
+                ErrorCode::UnsupportedGrantType,
+                "grant_type must be authorization_code or refresh_token",
+                "grant_type_unknown",
+            )
+        })?;
+        if self.client.metadata.grant_types.contains(&grant_type) {
+            Ok(grant_type)
+        } else {
+            Err(Rejection::new(
+                ErrorCode::UnauthorizedClient,
+                "the client did not register this grant_type",
+                "grant_type_not_registered",
+            ))
+        }
+    }
+}
+
+/// `invalid_grant`, in words that are the same for everything that may not be told apart.
+fn invalid_grant(description: &'static str, reason: &'static str) -> Rejection {
+    Rejection::new(ErrorCode::InvalidGrant, description, reason)
+}

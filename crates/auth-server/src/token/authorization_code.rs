@@ -1,0 +1,98 @@
+//! A code becomes tokens ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3),
+//! [RFC 7636 §4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6)).
+//!
+//! Client, redirect URI, verifier and resource are compared before the code is used: who fails one of them has not used
+//! it, and only who passes all of them with a spent code is a replay.
+
+use mcp_gateway_model::{error::ErrorCode, grant::Code};
+use mcp_gateway_store::{Prolonged, Redemption};
+
+use super::{
+    Call, invalid_grant,
+    issue::{self, Entitlement, Issued},
+    target::narrow,
+};
+use crate::{
+    audit::{Event, Line},
+    code::CodeText,
+    door::Rejection,
+    metrics::Ended,
+};
+
+const UNKNOWN: &str = "the code is unknown, has ended, or was used before";
+
+/// The grant type `authorization_code`.
+pub(super) async fn redeem(call: &Call<'_>) -> Result<Issued, Rejection> {
+    let (server, now) = (&call.context.server, call.context.now);
+    let store = server.store.as_ref();
+    let unknown = |reason| invalid_grant(UNKNOWN, reason);
+    let resource = call.form.get("resource");
+
+    let text = CodeText::parse(call.form.require("code")?).ok_or_else(|| unknown("code_malformed"))?;
+    let code = store.code(&text.grant, &text.digest, now).await?;
+    let code = code.ok_or_else(|| unknown("code_unknown"))?;
+    if code.client != call.client.id {
+        return Err(unknown("code_of_another_client"));
+    }
+    same_redirect(call, &code)?;
+    code.challenge
+        .verify(call.form.get("code_verifier"))
+        .map_err(|bad| Rejection::new(ErrorCode::InvalidGrant, bad.to_string(), "pkce_failed"))?;
+    if let Some(grant) = store.grant(&text.grant, now).await? {
+        narrow(&server.settings.resources, &grant, resource)?;
+    }
+    let ready = issue::ready(call).await?;
+    let grant = match store.redeem(&text.grant, &text.digest, now).await? {
+        Redemption::Granted(grant) => grant,
+        Redemption::Replayed => return Err(replayed(call, &code).await),
+        Redemption::Unknown => return Err(unknown("code_ended")),
+    };
+    // A replay that came between has ended the grant: then there is nothing to prolong.
+    let generation = match store.prolong(&grant.id, ready.until, now).await? {
+        Prolonged::Lives(generation) => generation,
+        Prolonged::Ended => return Err(unknown("grant_ended")),
+    };
+    let issued = issue::issue(
+        call,
+        ready,
+        Entitlement {
+            grant: &grant,
+            audience: narrow(&server.settings.resources, &grant, resource)?,
+            scopes: &grant.scopes,
+            generation,
+        },
+    )
+    .await?;
+    Line::of_grant(Event::TokenIssued, &call.context.request_id, &grant).write();
+    Ok(issued)
+}
+
+/// RFC 6749 §4.1.3: required if the authorization request had one, and identical to it.
+fn same_redirect(call: &Call<'_>, code: &Code) -> Result<(), Rejection> {
+    match call.form.get("redirect_uri") {
+        Some(sent) if sent == code.redirect_uri.as_str() => Ok(()),
+        None if !code.redirect_uri_was_sent => Ok(()),
+        None => Err(invalid_grant(
+            "redirect_uri is missing: the authorization request had one",
+            "redirect_missing",
+        )),
+        Some(_) => Err(invalid_grant(
+            "redirect_uri is not the one of the authorization request",
+            "redirect_differs",
+        )),
+    }
+}
+
+/// RFC 6749 §4.1.2: a code that comes back ends everything it ever led to.
+async fn replayed(call: &Call<'_>, code: &Code) -> Rejection {
+    let context = call.context;
+    match context.server.store.end_grant(&code.grant, context.now).await {
+        Ok(lived) => context.server.metrics.ended(Ended::Replayed, u64::from(lived)),
+        Err(error) => return error.into(),
+    }
+    let mut line = Line::new(Event::Replayed, &context.request_id);
+    line.client = Some(&code.client);
+    line.reason = Some("code_replayed");
+    line.write();
+    invalid_grant(UNKNOWN, "code_replayed")
+}

@@ -1,0 +1,121 @@
+//! What a token request is answered with ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). Whatever can
+//! fail is done before anything is used up.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, http::header};
+use mcp_gateway_model::{
+    client::GrantType,
+    clock::Timestamp,
+    grant::Grant,
+    resource::ResourceUri,
+    scope::ScopeSet,
+    secret::random_text,
+    token::{AccessClaims, RefreshToken},
+};
+use serde::Serialize;
+
+use super::Call;
+use crate::{access_token, door::Rejection, keys::SigningKey};
+
+/// Everything that issuing needs, ready before a code or a refresh token is used.
+pub(super) struct Ready {
+    key: Arc<SigningKey>,
+    /// Until when the grant will live.
+    pub(super) until: Timestamp,
+}
+
+/// Fetches the key, and keeps the client at least as long as its grant will live.
+pub(super) async fn ready(call: &Call<'_>) -> Result<Ready, Rejection> {
+    let (server, now) = (&call.context.server, call.context.now);
+    let store = server.store.as_ref();
+    let lifetimes = &server.settings.lifetimes;
+    let until = if may_refresh(call) {
+        now.plus(lifetimes.refresh_token.max(lifetimes.access_token))
+    } else {
+        now.plus(lifetimes.access_token)
+    };
+    let client_until = lifetimes.client.map(|lifetime| now.plus(lifetime).max(until));
+    store
+        .touch_client(&call.client.id, client_until, false, now)
+        .await?;
+    Ok(Ready {
+        key: server.keys.signing(store, now).await?,
+        until,
+    })
+}
+
+/// What a token is issued for.
+pub(super) struct Entitlement<'a> {
+    /// The grant it is a key to.
+    pub(super) grant: &'a Grant,
+    /// The resource it opens.
+    pub(super) audience: &'a ResourceUri,
+    /// What it allows there.
+    pub(super) scopes: &'a ScopeSet,
+    /// The generation of the refresh token beside it.
+    pub(super) generation: u64,
+}
+
+/// Signs the access token, and seals the refresh token beside it.
+pub(super) async fn issue(
+    call: &Call<'_>,
+    ready: Ready,
+    entitlement: Entitlement<'_>,
+) -> Result<Issued, Rejection> {
+    let (server, now) = (&call.context.server, call.context.now);
+    let lifetime = server.settings.lifetimes.access_token;
+    let grant = entitlement.grant;
+    let claims = AccessClaims {
+        iss: server.settings.issuer.as_str().to_owned(),
+        sub: grant.user.id.to_string(),
+        aud: entitlement.audience.as_str().to_owned(),
+        client_id: grant.client.as_str().to_owned(),
+        scope: entitlement.scopes.to_string(),
+        jti: random_text::<16>(),
+        iat: now.secs(),
+        exp: now.secs().saturating_add(lifetime.as_secs()),
+        grant: grant.id.clone(),
+        username: grant.user.shown_login.clone(),
+    };
+    let refresh = RefreshToken {
+        grant: grant.id.clone(),
+        generation: entitlement.generation,
+    };
+    let refresh_key = server.refresh_keys.first().filter(|_| may_refresh(call));
+    Ok(Issued {
+        refresh_token: refresh_key.map(|key| refresh.seal(key)),
+        scope: claims.scope.clone(),
+        access_token: access_token::sign(ready.key, claims).await?,
+        token_type: "Bearer",
+        expires_in: lifetime.as_secs(),
+    })
+}
+
+fn may_refresh(call: &Call<'_>) -> bool {
+    call.client
+        .metadata
+        .grant_types
+        .contains(&GrantType::RefreshToken)
+}
+
+/// The answer.
+#[derive(Serialize)]
+pub(super) struct Issued {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    scope: String,
+}
+
+impl Issued {
+    /// 200, never to be kept by a cache.
+    pub(super) fn answer(&self) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::PRAGMA, "no-cache"))
+            .json(self)
+    }
+}

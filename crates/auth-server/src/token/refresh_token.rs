@@ -1,0 +1,109 @@
+//! A refresh token becomes the next one, and a fresh access token
+//! ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+//!
+//! The token names its grant, and its code proves that we issued it; the store knows which generation is current. Client,
+//! scope, resource and access rules are checked before the token turns.
+
+use mcp_gateway_model::{error::ErrorCode, grant::Grant, scope::ScopeSet, token::RefreshToken};
+use mcp_gateway_store::{Presented, Rotation};
+
+use super::{
+    Call, invalid_grant,
+    issue::{self, Entitlement, Issued},
+    target::narrow,
+};
+use crate::{
+    admit::{Refusal, admit},
+    audit::{Event, Line},
+    door::Rejection,
+    metrics::Ended,
+};
+
+const UNKNOWN: &str = "the refresh token is unknown, has ended, or was revoked";
+
+/// The grant type `refresh_token`.
+pub(super) async fn refresh(call: &Call<'_>) -> Result<Issued, Rejection> {
+    let (server, now) = (&call.context.server, call.context.now);
+    let store = server.store.as_ref();
+    let unknown = |reason| invalid_grant(UNKNOWN, reason);
+
+    let token = RefreshToken::open(call.form.require("refresh_token")?, &server.refresh_keys)
+        .ok_or_else(|| unknown("refresh_token_unknown"))?;
+    let grant = store.grant(&token.grant, now).await?;
+    let grant = grant.ok_or_else(|| unknown("grant_ended"))?;
+    if grant.client != call.client.id {
+        return Err(unknown("refresh_token_of_another_client"));
+    }
+    let scopes = narrowed_scopes(call, &grant)?;
+    let audience = narrow(&server.settings.resources, &grant, call.form.get("resource"))?;
+    still_admitted(call, &grant).await?;
+    let ready = issue::ready(call).await?;
+    let presented = Presented {
+        generation: token.generation,
+        grace: server.settings.lifetimes.refresh_grace,
+    };
+    let (prolonged, generation, reason) =
+        match store.rotate(&token.grant, presented, ready.until, now).await? {
+            Rotation::Turned { grant, current } => (grant, current, None),
+            Rotation::Again { grant, current } => (grant, current, Some("answered_again")),
+            Rotation::Replayed => {
+                server.metrics.ended(Ended::Replayed, 1);
+                audit(call, &grant, Event::Replayed, Some("refresh_token_replayed"));
+                return Err(unknown("refresh_token_replayed"));
+            }
+            Rotation::Unknown => return Err(unknown("refresh_token_ended")),
+        };
+    let issued = issue::issue(
+        call,
+        ready,
+        Entitlement {
+            grant: &prolonged,
+            audience,
+            scopes: &scopes,
+            generation,
+        },
+    )
+    .await?;
+    audit(call, &prolonged, Event::TokenRefreshed, reason);
+    Ok(issued)
+}
+
+/// What the access token is for: all that was granted, or the part of it that the request names.
+fn narrowed_scopes(call: &Call<'_>, grant: &Grant) -> Result<ScopeSet, Rejection> {
+    let Some(text) = call.form.get("scope") else {
+        return Ok(grant.scopes.clone());
+    };
+    let rejected = |description: String, reason| Rejection::new(ErrorCode::InvalidScope, description, reason);
+    let asked = ScopeSet::parse(text).map_err(|bad| rejected(bad.to_string(), "scope_malformed"))?;
+    if asked.is_empty() {
+        Ok(grant.scopes.clone())
+    } else if grant.scopes.covers(&asked) {
+        Ok(asked)
+    } else {
+        Err(rejected(
+            "scope goes beyond what was granted".to_owned(),
+            "scope_not_granted",
+        ))
+    }
+}
+
+/// The access rules are asked again: whoever was let in once may be let in no longer.
+async fn still_admitted(call: &Call<'_>, grant: &Grant) -> Result<(), Rejection> {
+    let server = &call.context.server;
+    match admit(server, &grant.user).await {
+        Ok(_) => Ok(()),
+        Err(Refusal::Store(error)) => Err(error.into()),
+        Err(refusal) => {
+            let lived = server.store.end_grant(&grant.id, call.context.now).await?;
+            server.metrics.ended(Ended::NotAdmitted, u64::from(lived));
+            audit(call, grant, Event::LoginRefused, Some(refusal.reason()));
+            Err(invalid_grant(UNKNOWN, refusal.reason()))
+        }
+    }
+}
+
+fn audit(call: &Call<'_>, grant: &Grant, event: Event, reason: Option<&'static str>) {
+    let mut line = Line::of_grant(event, &call.context.request_id, grant);
+    line.reason = reason;
+    line.write();
+}
