@@ -31,13 +31,15 @@ pub trait GrantReader: Send + Sync + 'static {
 pub trait Store: GrantReader {
     // clients
 
-    /// Adds a client. Its id must be new.
+    /// Adds a client. Its id must be new: one that is there already, or was removed less than a day ago, is
+    /// [`StoreError::Refused`].
     async fn add_client(&self, client: &Client, now: Timestamp) -> Result<(), StoreError>;
 
     /// The client, if it has not expired at `now`.
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
 
-    /// Replaces the record if the stored one has the revision `client.revision - 1`. Of many at once, one wins.
+    /// Replaces the record if the stored one has the revision `client.revision - 1`. Of many at once, one wins. A use
+    /// that [`Store::touch_client`] noted since the caller read the record is kept.
     async fn replace_client(&self, client: &Client, now: Timestamp) -> Result<Replaced, StoreError>;
 
     /// Notes a use: the record lives at least until `until` (`None` for ever; never shortened), and has been seen at the
@@ -113,13 +115,13 @@ pub trait Store: GrantReader {
     /// ends.
     async fn prolong(&self, id: &GrantId, until: Timestamp, now: Timestamp) -> Result<Prolonged, StoreError>;
 
-    /// Uses generation `presented.generation` (below: `presented`) of a grant's refresh token, and prolongs the grant to `until`. With `current` the
-    /// generation that the store knows and `turned` the time at which it became current:
+    /// Uses generation `presented.generation` (below: `presented`) of a grant's refresh token, and prolongs the grant to
+    /// `until`. With `current` the generation that the store knows and `turned` the time at which it became current:
     ///
     /// - `current`, or `current + 1` (the store lost a write): `presented + 1` becomes current: [`Rotation::Turned`];
     /// - `current - 1` within `presented.grace` from `turned`: nothing changes: [`Rotation::Again`] with `current`;
     /// - older: the grant ends: [`Rotation::Replayed`];
-    /// - newer: [`Rotation::Unknown`].
+    /// - newer, and 0: [`Rotation::Unknown`].
     ///
     /// The markers of client and user are read afterwards; if one is there, the grant ends.
     async fn rotate(

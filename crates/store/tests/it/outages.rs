@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use mcp_gateway_model::secret::Secret;
 use mcp_gateway_store::{
     GrantReader, RedisReader, RedisStore, Store, StoreError,
     testing::{RedisServer, RedisSetup},
@@ -155,4 +156,27 @@ async fn connections_outlive_the_threads_that_asked_first() {
     assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
     assert_eq!(store.client(&id, NOW).await.unwrap(), None);
     assert_eq!(connections(), 2, "the same");
+}
+
+#[tokio::test]
+async fn a_password_that_is_put_right_in_redis_is_enough() {
+    let server = RedisServer::start();
+    let mut options = server.options();
+    options.password = Some(Secret::presented("later".into()));
+    let (store, reader) = (
+        RedisStore::connect(&options).unwrap(),
+        RedisReader::connect(&options).unwrap(),
+    );
+    for _ in 0..2 {
+        assert!(matches!(store.health(NOW).await, Err(StoreError::Refused(_))));
+        assert!(matches!(reader.health(NOW).await, Err(StoreError::Refused(_))));
+    }
+    let set = redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("requirepass")
+        .arg("later")
+        .exec(&mut server.connection());
+    set.unwrap();
+    let (grant, _) = begun(&store, grant()).await;
+    assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
 }

@@ -24,6 +24,7 @@ contract!(
     a_replayed_code_ends_the_grant_whatever_the_first_use_does,
     a_replay_that_ends_the_grant_before_tokens_are_issued_wins,
     the_grants_of_a_user_and_of_a_client_are_the_living_ones,
+    the_indexes_remember_a_grant_for_as_long_as_it_was_prolonged,
 );
 
 async fn a_grant_lives_until_it_ends(store: Arc<dyn Store>) {
@@ -203,4 +204,34 @@ async fn the_grants_of_a_user_and_of_a_client_are_the_living_ones(store: Arc<dyn
             .unwrap(),
         []
     );
+}
+
+async fn the_indexes_remember_a_grant_for_as_long_as_it_was_prolonged(store: Arc<dyn Store>) {
+    let (first, _) = begun(&*store, grant()).await;
+    store.prolong(&first.id, after(86400), NOW).await.unwrap();
+    // adding to an index sweeps it
+    let mut second = grant_of(&first.client, first.user.id.0);
+    second.expires_at = after(80_060);
+    let code = code_of(&second);
+    store
+        .begin_grant(&second, &code, after(86400), after(80_000))
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .grants_of_client(&first.client, after(80_000))
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        store
+            .grants_of_user(first.user.id, after(80_000))
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(store.end_client(&first.client, after(80_000)).await.unwrap(), 2);
 }

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use mcp_gateway_model::{clock::Timestamp, grant::Grant};
-use mcp_gateway_store::{Presented, Prolonged, Rotation, Store};
+use mcp_gateway_store::{Begun, Presented, Prolonged, Rotation, Store};
 
 use crate::{
     contract::contract,
-    samples::{NOW, after, begun, chained, grant, presented},
+    samples::{NOW, after, begun, chained, code_of, grant, grant_of, presented},
 };
 
 contract!(
@@ -19,6 +19,7 @@ contract!(
     prolonging_opens_the_chain_once,
     an_ended_grant_cannot_be_prolonged,
     a_grant_of_a_removed_client_is_neither_prolonged_nor_rotated,
+    a_grant_that_its_clients_removal_missed_ends_when_it_is_used,
     each_generation_turns_into_the_next,
     of_32_rotations_one_turns_and_the_rest_get_the_same_again,
     the_generation_before_works_until_the_grace_is_over,
@@ -108,6 +109,41 @@ async fn a_grant_of_a_removed_client_is_neither_prolonged_nor_rotated(store: Arc
         store.prolong(&grant.id, after(1000), NOW).await.unwrap(),
         Prolonged::Ended
     );
+}
+
+/// The marker stays for a day. A grant that lives beside it: begun by a clock that is ahead of ours.
+async fn a_grant_that_its_clients_removal_missed_ends_when_it_is_used(store: Arc<dyn Store>) {
+    let client = grant().client;
+    store.end_client(&client, NOW).await.unwrap();
+    for rotated in [false, true] {
+        let mut missed = grant_of(&client, 1);
+        missed.expires_at = after(200_000);
+        let (code, ahead) = (code_of(&missed), after(86_401));
+        assert_eq!(
+            store
+                .begin_grant(&missed, &code, after(200_000), ahead)
+                .await
+                .unwrap(),
+            Begun::Yes
+        );
+        assert_eq!(
+            store.prolong(&missed.id, after(200_000), ahead).await.unwrap(),
+            Prolonged::Lives(1)
+        );
+        if rotated {
+            assert_eq!(
+                rotate(&*store, &missed, 1, after(86_399)).await,
+                Rotation::Unknown
+            );
+        } else {
+            let answer = store
+                .prolong(&missed.id, after(300_000), after(86_399))
+                .await
+                .unwrap();
+            assert_eq!(answer, Prolonged::Ended);
+        }
+        assert_eq!(store.grant(&missed.id, after(86_399)).await.unwrap(), None);
+    }
 }
 
 async fn each_generation_turns_into_the_next(store: Arc<dyn Store>) {
