@@ -4,4 +4,4 @@ pub mod github;
 pub mod mcp;
 mod running;
 
-pub use running::{NotLoopback, Running, StartError};
+pub use running::{Running, StartError};

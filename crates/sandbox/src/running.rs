@@ -1,98 +1,112 @@
-//! Servers of the sandbox run on threads of their own, so that they work inside any runtime.
+//! A server on a thread and a runtime of its own, so that it runs beside whatever runtime its caller has.
 
 use std::{
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
     sync::mpsc,
-    thread,
+    thread::JoinHandle,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, web};
+use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web::ServiceConfig};
+
+/// Why a server of the sandbox was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It would have been reachable from elsewhere.
+    #[error("{0} is not a loopback address: the stand-in GitHub lets anybody log in as anybody")]
+    NotLoopback(SocketAddr),
+    /// The address could not be bound, or the thread could not be started.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
 
 /// A server that runs until it is stopped or dropped.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    /// Where it listens.
+    /// The address it listens on.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its origin, without a trailing slash.
+    /// Its origin, without a trailing slash: `http://127.0.0.1:49152`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stops it: open connections are cut.
-    pub fn stop(&self) {
-        drop(self.handle.stop(false));
+    /// Closes the listener and every connection, and waits until that is done.
+    pub async fn stop(mut self) {
+        self.handle.stop(false).await;
+        if let Some(thread) = self.thread.take() {
+            // the server has ended: what is left of the thread is its return
+            let _ended = thread.join();
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop();
+        // the command is sent by the call; only its completion would have to be awaited
+        drop(self.handle.stop(false));
     }
 }
 
-/// Runs what `configure` mounts on `listener`, on a thread with a runtime of its own.
-pub(crate) fn run<F>(listener: TcpListener, configure: F) -> Result<Running, StartError>
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Binds `address` and serves what `configure` mounts.
+pub(crate) fn start<F>(address: SocketAddr, configure: F) -> io::Result<Running>
 where
-    F: Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
+    let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
-    let (tell, told) = mpsc::channel();
-    thread::Builder::new().name("sandbox".into()).spawn(move || {
-        actix_web::rt::System::new().block_on(async move {
-            let server = HttpServer::new(move || App::new().configure(configure.clone()))
-                .workers(1)
-                .disable_signals()
-                .listen(listener);
-            match server {
-                Ok(server) => {
-                    let server = server.run();
-                    if tell.send(Ok(server.handle())).is_ok() {
-                        drop(server.await);
-                    }
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("sandbox".into())
+        .spawn(move || serve(listener, configure, &sender))?;
+    let handle = receiver
+        .recv()
+        .map_err(|_| io::Error::other("the server's thread ended before it started"))??;
+    Ok(Running {
+        address,
+        handle,
+        thread: Some(thread),
+    })
+}
+
+fn serve<F>(listener: TcpListener, configure: F, started: &mpsc::Sender<io::Result<ServerHandle>>)
+where
+    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
+    System::new().block_on(async move {
+        let server = HttpServer::new(move || App::new().configure(configure.clone()))
+            .workers(2)
+            .disable_signals()
+            .listen(listener);
+        match server {
+            Ok(server) => {
+                let server = server.run();
+                // nobody waits any more: then nobody needs the handle either
+                let _sent = started.send(Ok(server.handle()));
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "a server of the sandbox ended");
                 }
-                Err(error) => drop(tell.send(Err(error))),
             }
-        });
-    })?;
-    let handle = told.recv().map_err(io::Error::other)??;
-    Ok(Running { address, handle })
-}
-
-/// Refuses an address that others can reach.
-///
-/// # Errors
-/// [`NotLoopback`] for any address but loopback.
-pub(crate) const fn must_be_loopback(address: SocketAddr) -> Result<(), NotLoopback> {
-    if address.ip().is_loopback() {
-        Ok(())
-    } else {
-        Err(NotLoopback(address))
-    }
-}
-
-/// The address can be reached by others; whoever reaches this server is anybody they like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not a loopback address: the sandbox would let everybody in who can reach it")]
-pub struct NotLoopback(pub SocketAddr);
-
-/// Why a server of the sandbox does not run.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address is not loopback.
-    #[error(transparent)]
-    NotLoopback(#[from] NotLoopback),
-    /// The operating system refuses.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+            Err(error) => {
+                let _sent = started.send(Err(error));
+            }
+        }
+    });
 }

@@ -1,16 +1,23 @@
-//! The REST API, as far as a login needs it.
+//! The API: the user, their e-mail addresses, organisations and teams.
+//!
+//! <https://docs.github.com/en/rest>
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use serde::Deserialize;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::{self, Data, Path, ServiceConfig},
+};
 use serde_json::{Value, json};
 
-use super::state::{State, User};
+use super::{
+    answer::{error, reply},
+    fault::Endpoint,
+    pages::Page,
+    state::{State, Token},
+    users::{Organization, Team, User},
+};
 
-/// How many entries a page has unless the caller asks for another number.
-const PAGE: usize = 30;
-
-/// Mounts the API below the current scope.
-pub(super) fn routes(config: &mut web::ServiceConfig) {
+pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .route("/user", web::get().to(user))
         .route("/user/emails", web::get().to(emails))
@@ -19,150 +26,160 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/user/teams", web::get().to(teams));
 }
 
-#[derive(Deserialize)]
-struct Paging {
-    page: Option<usize>,
-    per_page: Option<usize>,
+async fn user(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    match admit(&request, &state, Endpoint::User, &[]).await {
+        Ok((token, user)) => reply(&state, Some(&token), StatusCode::OK, &whole(&user)),
+        Err(refused) => refused,
+    }
 }
 
-async fn user(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    answer(&request, &state, None, |user| {
-        Some(json!({
-            "login": user.login,
-            "id": user.id,
-            "type": "User",
-            "name": user.name,
-            "email": user.email,
-        }))
-    })
-    .await
+async fn emails(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    match admit(&request, &state, Endpoint::Emails, &["user:email", "user"]).await {
+        Ok((token, user)) => list(&request, &state, &token, user.emails),
+        Err(refused) => refused,
+    }
 }
 
-async fn emails(request: HttpRequest, state: web::Data<State>, paging: web::Query<Paging>) -> HttpResponse {
-    answer_page(&request, &state, "user:email", &paging, |user| {
-        let address = user
-            .email
-            .clone()
-            .unwrap_or_else(|| format!("{}@users.noreply.example.com", user.login));
-        vec![json!({ "email": address, "primary": true, "verified": true, "visibility": null })]
-    })
-    .await
+/// The scopes of which one is needed to see organisations and teams.
+const READ_ORG: [&str; 3] = ["read:org", "write:org", "admin:org"];
+
+async fn orgs(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    match admit(&request, &state, Endpoint::Orgs, &READ_ORG).await {
+        Ok((token, user)) => {
+            let active = user.orgs.iter().filter(|org| org.active).map(brief_org).collect();
+            list(&request, &state, &token, active)
+        }
+        Err(refused) => refused,
+    }
 }
 
-async fn orgs(request: HttpRequest, state: web::Data<State>, paging: web::Query<Paging>) -> HttpResponse {
-    answer_page(&request, &state, "read:org", &paging, |user| {
-        user.orgs
-            .iter()
-            .filter(|m| m.active)
-            .map(|m| json!({ "login": m.org }))
-            .collect()
-    })
-    .await
+async fn membership(request: HttpRequest, org: Path<String>, state: Data<State>) -> HttpResponse {
+    let (token, user) = match admit(&request, &state, Endpoint::Membership, &READ_ORG).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let Some(member) = user
+        .orgs
+        .iter()
+        .find(|other| other.login.eq_ignore_ascii_case(&org))
+    else {
+        return error(&state, Some(&token), StatusCode::NOT_FOUND, "Not Found");
+    };
+    let body = json!({
+        "state": if member.active { "active" } else { "pending" },
+        "role": member.role,
+        "organization": brief_org(member),
+        "user": brief(&user),
+    });
+    reply(&state, Some(&token), StatusCode::OK, &body)
 }
 
-async fn teams(request: HttpRequest, state: web::Data<State>, paging: web::Query<Paging>) -> HttpResponse {
-    answer_page(&request, &state, "read:org", &paging, |user| {
-        user.teams
-            .iter()
-            .map(|t| json!({ "slug": t.slug, "organization": { "login": t.org } }))
-            .collect()
-    })
-    .await
+async fn teams(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    match admit(&request, &state, Endpoint::Teams, &READ_ORG).await {
+        Ok((token, user)) => {
+            let teams = user.teams.iter().map(|team| team_of(team, &user)).collect();
+            list(&request, &state, &token, teams)
+        }
+        Err(refused) => refused,
+    }
 }
 
-async fn membership(request: HttpRequest, state: web::Data<State>, org: web::Path<String>) -> HttpResponse {
-    answer(&request, &state, Some("read:org"), |user| {
-        let found = user.orgs.iter().find(|m| m.org.eq_ignore_ascii_case(&org))?;
-        Some(json!({
-            "state": if found.active { "active" } else { "pending" },
-            "role": "member",
-            "organization": { "login": found.org },
-        }))
-    })
-    .await
-}
-
-/// Answers one page of a list, with `Link` to the others.
-async fn answer_page(
+/// Counts the call, then checks what GitHub checks of every call: a User-Agent, a token, a scope.
+async fn admit(
     request: &HttpRequest,
     state: &State,
-    scope: &str,
-    paging: &Paging,
-    list: impl FnOnce(&User) -> Vec<Value>,
+    endpoint: Endpoint,
+    one_of: &[&str],
+) -> Result<(Token, User), HttpResponse> {
+    if let Some(broken) = state.enter(endpoint).await {
+        return Err(broken);
+    }
+    let agent = request.headers().get(header::USER_AGENT);
+    if agent.is_none_or(|agent| agent.as_bytes().trim_ascii().is_empty()) {
+        return Err(HttpResponse::Forbidden()
+            .content_type("text/html; charset=utf-8")
+            .body("Request forbidden by administrative rules. Please make sure your request has a User-Agent header."));
+    }
+    let admitted = bearer(request).and_then(|token| {
+        let memory = state.memory();
+        let token = memory.tokens.get(token)?.clone();
+        let user = memory.user(token.user)?.clone();
+        Some((token, user))
+    });
+    let Some((token, user)) = admitted else {
+        let message = if bearer(request).is_some() {
+            "Bad credentials"
+        } else {
+            "Requires authentication"
+        };
+        return Err(error(state, None, StatusCode::UNAUTHORIZED, message));
+    };
+    if !one_of.is_empty() && !token.scope.split(',').any(|scope| one_of.contains(&scope)) {
+        let message = format!("You need at least the {} scope.", one_of[0]);
+        return Err(error(state, Some(&token), StatusCode::FORBIDDEN, &message));
+    }
+    Ok((token, user))
+}
+
+/// `Authorization: Bearer ..` or `Authorization: token ..`.
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let (scheme, token) = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    let known = ["bearer", "token"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known));
+    known.then(|| token.trim())
+}
+
+fn list<T: serde::Serialize>(
+    request: &HttpRequest,
+    state: &State,
+    token: &Token,
+    all: Vec<T>,
 ) -> HttpResponse {
-    let size = paging.per_page.unwrap_or(PAGE).clamp(1, 100);
-    let page = paging.page.unwrap_or(1).max(1);
-    let mut pages = 1;
-    let mut response = answer(request, state, Some(scope), |user| {
-        let all = list(user);
-        pages = all.len().div_ceil(size).max(1);
-        Some(Value::Array(
-            all.into_iter().skip((page - 1) * size).take(size).collect(),
-        ))
-    })
-    .await;
-    if page < pages {
-        let connection = request.connection_info();
-        let base = format!(
-            "{}://{}{}",
-            connection.scheme(),
-            connection.host(),
-            request.path()
-        );
-        let link = format!(
-            "<{base}?per_page={size}&page={}>; rel=\"next\", <{base}?per_page={size}&page={pages}>; rel=\"last\"",
-            page + 1
-        );
-        if let Ok(value) = link.parse() {
-            response.headers_mut().insert(header::LINK, value);
-        }
+    let page = Page::asked(request);
+    let link = page.link(request, state, all.len());
+    let mut response = reply(state, Some(token), StatusCode::OK, &page.of(all));
+    if let Some((name, value)) = link
+        && let Ok(value) = header::HeaderValue::from_str(&value)
+    {
+        response.headers_mut().insert(name, value);
     }
     response
 }
 
-/// Checks what GitHub checks before any answer: faults, User-Agent, token, scope.
-async fn answer(
-    request: &HttpRequest,
-    state: &State,
-    scope: Option<&str>,
-    describe: impl FnOnce(&User) -> Option<Value>,
-) -> HttpResponse {
-    let path = request.path();
-    let fault = {
-        let mut state = state.lock();
-        state.note(path.strip_prefix("/api/v3").unwrap_or(path));
-        state.fault
-    };
-    if let Some(answer) = fault.answer().await {
-        return answer;
-    }
-    let text = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
-    if text(header::USER_AGENT).is_none_or(str::is_empty) {
-        return HttpResponse::Forbidden()
-            .body("Request forbidden by administrative rules. Please make sure your request has a User-Agent header");
-    }
-    let token = text(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token")).then_some(token)
-    });
-    let state = state.lock();
-    let Some(token) = token.and_then(|token| state.tokens.get(token)) else {
-        return HttpResponse::Unauthorized().json(json!({ "message": "Bad credentials" }));
-    };
-    let Some(user) = state.user(token.user) else {
-        return HttpResponse::Unauthorized().json(json!({ "message": "Bad credentials" }));
-    };
-    let granted = |scope: &str| token.scope.split([' ', ',']).any(|s| s == scope);
-    if scope.is_some_and(|scope| !granted(scope)) {
-        return HttpResponse::Forbidden()
-            .json(json!({ "message": "Your token has not been granted the required scopes" }));
-    }
-    match describe(user) {
-        Some(json) => HttpResponse::Ok()
-            .insert_header(("x-ratelimit-limit", "5000"))
-            .insert_header(("x-ratelimit-remaining", "4999"))
-            .insert_header(("x-oauth-scopes", token.scope.as_str()))
-            .json(json),
-        None => HttpResponse::NotFound().json(json!({ "message": "Not Found" })),
-    }
+fn whole(user: &User) -> Value {
+    json!({
+        "login": user.login,
+        "id": user.id,
+        "type": "User",
+        "site_admin": false,
+        "name": user.name,
+        "email": user.email,
+    })
+}
+
+fn brief(user: &User) -> Value {
+    json!({ "login": user.login, "id": user.id, "type": "User" })
+}
+
+fn brief_org(org: &Organization) -> Value {
+    json!({ "login": org.login, "id": org.id })
+}
+
+fn team_of(team: &Team, user: &User) -> Value {
+    let org = user
+        .orgs
+        .iter()
+        .find(|org| org.login.eq_ignore_ascii_case(&team.org));
+    json!({
+        "id": team.id,
+        "slug": team.slug,
+        "name": team.name,
+        "organization": { "login": team.org, "id": org.map(|org| org.id) },
+    })
 }

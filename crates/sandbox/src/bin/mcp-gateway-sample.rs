@@ -1,0 +1,141 @@
+//! The sample MCP server and the stand-in GitHub as a program, for containers and compose files.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program speaks to its terminal"
+)]
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use mcp_gateway_sandbox::{
+    StartError,
+    github::{self, StandInGithub},
+    mcp::{self, SampleServer},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Something to try the MCP OAuth Gateway with
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The sample MCP server, at /mcp; it believes the gateway in front of it
+    Mcp(Mcp),
+    /// The stand-in GitHub, where anybody can log in as anybody
+    Github(Github),
+}
+
+#[derive(Args)]
+struct Listen {
+    /// The address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+}
+
+#[derive(Args)]
+struct Mcp {
+    #[command(flatten)]
+    listen: Listen,
+    /// A Host that is answered, with or without a port; can be given several times [default: any]
+    #[arg(long = "allowed-host", value_name = "HOST")]
+    allowed_hosts: Vec<String>,
+}
+
+#[derive(Args)]
+struct Github {
+    #[command(flatten)]
+    listen: Listen,
+    /// The origin under which it is reached, for the links between pages of a list [default: the request's]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// The `client_id` of the OAuth App
+    #[arg(long, default_value = "sandbox")]
+    client_id: String,
+    /// The `client_secret` of the OAuth App
+    #[arg(long, default_value = "sandbox-secret")]
+    client_secret: String,
+    /// The callback URL of the OAuth App [default: any]
+    #[arg(long, value_name = "URL")]
+    callback_url: Option<String>,
+    /// Log this user in without a page
+    #[arg(long, value_name = "LOGIN")]
+    auto_choose: Option<String>,
+    /// Listen on an address that is not loopback: whoever reaches it can log in as anybody
+    #[arg(long)]
+    unsafe_allow_any_address: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Mcp(args) => run_mcp(args).await,
+        Command::Github(args) => run_github(args).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mcp-gateway-sample: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_mcp(args: Mcp) -> Result<(), StartError> {
+    let options = mcp::Options {
+        allowed_hosts: args.allowed_hosts,
+    };
+    let running = SampleServer::new(options).start_on(args.listen.address())?;
+    println!("sample MCP server at {}", running.mcp_url());
+    stopped().await?;
+    running.stop().await;
+    Ok(())
+}
+
+async fn run_github(args: Github) -> Result<(), StartError> {
+    let github = StandInGithub::new(github::Options {
+        callback_url: args.callback_url,
+        auto_choose: args.auto_choose,
+        public_url: args.public_url,
+        ..github::Options::new(&args.client_id, &args.client_secret)
+    });
+    let address = args.listen.address();
+    let running = if args.unsafe_allow_any_address {
+        github.start_on_any_address(address)?
+    } else {
+        github.start_on(address)?
+    };
+    println!("stand-in GitHub at {}", running.url());
+    stopped().await?;
+    running.stop().await;
+    Ok(())
+}
+
+impl Listen {
+    fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn stopped() -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
