@@ -10,9 +10,10 @@ use actix_web::{
     HttpMessage, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    error::{ErrorRequestTimeout, InternalError},
     http::{
         StatusCode,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web,
@@ -96,33 +97,42 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
     let method = request.method().clone();
     let path: String = request.path().chars().take(PATH_SHOWN).collect();
     request.extensions_mut().insert(id.clone());
-    let kept = request.request().clone();
+    // the framework needs the request to itself until it has found a route, so nothing of it is held on to here
     let answer = match edge.patience {
-        Some(patience) => actix_web::rt::time::timeout(patience, next.call(request)).await,
-        None => Ok(next.call(request).await),
+        Some(patience) => match actix_web::rt::time::timeout(patience, next.call(request)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(ErrorRequestTimeout("")),
+        },
+        None => next.call(request).await,
     };
-    let answer = match answer {
-        Ok(Ok(answer)) => answer.map_into_boxed_body(),
-        Ok(Err(error)) => ServiceResponse::new(kept, HttpResponse::from_error(error)),
-        Err(_elapsed) => ServiceResponse::new(kept, HttpResponse::RequestTimeout().finish()),
+    let answer = answer.map(|answer| explained(answer.map_into_boxed_body()));
+    let (answer, status, reason) = match answer {
+        Ok(mut answer) => {
+            finish(&edge, answer.headers_mut(), &id);
+            let reason = answer.response().extensions().get::<LoggedReason>().cloned();
+            let status = answer.status();
+            (Ok(answer), status, reason)
+        }
+        Err(error) => {
+            let mut response = explained_error(&error);
+            finish(&edge, response.headers_mut(), &id);
+            let status = response.status();
+            (Err(InternalError::from_response(error, response).into()), status, None)
+        }
     };
-    let mut answer = explained(answer);
-    finish(&edge, &mut answer, &id);
-    let status = answer.status().as_u16();
-    edge.answers.with_label_values(&[answer.status().as_str()]).inc();
-    let reason = answer.response().extensions().get::<LoggedReason>().cloned();
+    edge.answers.with_label_values(&[status.as_str()]).inc();
     info!(
         target: "mcp_oauth_gateway::request",
         method = %method,
         path,
-        status,
+        status = status.as_u16(),
         ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         request_id = %id,
         client = %address,
         reason = reason.as_ref().map(|reason| reason.code),
         detail = reason.as_ref().map(|reason| reason.detail.as_str()).filter(|detail| !detail.is_empty()),
     );
-    Ok(answer)
+    answer
 }
 
 #[expect(
@@ -133,9 +143,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn finish(edge: &Edge, answer: &mut ServiceResponse<BoxBody>, id: &RequestId) {
+fn finish(edge: &Edge, headers: &mut HeaderMap, id: &RequestId) {
     let close = edge.draining.load(Ordering::SeqCst);
-    let headers = answer.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, value);
     }
@@ -158,6 +167,31 @@ fn explained(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if !plain || !bare || !(status.is_client_error() || status.is_server_error()) {
         return answer;
     }
+    let mut answer = answer.map_body(|_, _| BoxBody::new(explanation(status)));
+    json_headers(answer.headers_mut());
+    answer
+}
+
+/// The answer to an error that no handler has made one of.
+fn explained_error(error: &actix_web::Error) -> HttpResponse {
+    let status = error.as_response_error().status_code();
+    let mut response = HttpResponse::build(status).body(explanation(status));
+    json_headers(response.headers_mut());
+    response
+}
+
+fn json_headers(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+}
+
+/// What a status means here, as JSON.
+fn explanation(status: StatusCode) -> String {
     let (error, description) = match status {
         StatusCode::NOT_FOUND => ("not_found", "there is nothing at this address"),
         StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address does not know this method"),
@@ -170,15 +204,5 @@ fn explained(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         ),
         _ => ("invalid_request", "the request cannot be understood"),
     };
-    let body = json!({ "error": error, "error_description": description }).to_string();
-    let mut answer = answer.map_body(|_, _| BoxBody::new(body));
-    let headers = answer.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    answer
+    json!({ "error": error, "error_description": description }).to_string()
 }
