@@ -1,6 +1,8 @@
 //! MCP over plain HTTP, as a client of this test's own speaks it.
 #![expect(clippy::unwrap_used, reason = "a step that fails ends the test")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use mcp_gateway_sandbox::mcp::{Options, RunningSample, SampleServer};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ pub(crate) struct Session {
     pub(crate) client: reqwest::Client,
     pub(crate) id: Option<String>,
     pub(crate) version: &'static str,
+    calls: AtomicU64,
 }
 
 impl Session {
@@ -43,6 +46,7 @@ impl Session {
             client: client(),
             id: None,
             version,
+            calls: AtomicU64::new(1),
         }
     }
 
@@ -61,7 +65,9 @@ impl Session {
     }
 
     pub(crate) fn call(&self, method: &str, params: &Value) -> RequestBuilder {
-        self.post(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
+        // an answer finds its request by the id, so no two in flight may share one
+        let id = self.calls.fetch_add(1, Ordering::Relaxed);
+        self.post(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
     }
 
     pub(crate) fn tool(&self, name: &str, arguments: &Value) -> RequestBuilder {
