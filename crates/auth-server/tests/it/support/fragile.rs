@@ -1,0 +1,98 @@
+//! A store that stops answering when it is told to.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mcp_gateway_model::{
+    client::Client,
+    clock::Timestamp,
+    grant::{Code, Grant},
+    id::{ClientId, GrantId, Login as LoginName, UserId},
+    secret::Digest,
+};
+use mcp_gateway_store::{
+    Begun, BrowserLogin, EmbeddedStore, GrantReader, Health, KeyRing, Login, Pin, Presented, Prolonged, Rate,
+    Redemption, Replaced, Rotation, Store, StoreError, StoredPublicKey, Swapped, Taken, Warning,
+};
+
+/// An embedded store, until it breaks.
+pub(crate) struct Fragile {
+    inner: EmbeddedStore,
+    broken: AtomicBool,
+}
+
+impl Fragile {
+    pub(crate) fn new(inner: EmbeddedStore) -> Self {
+        Self {
+            inner,
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on nothing is answered, or all is again.
+    pub(crate) fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::SeqCst) {
+            Err(StoreError::Unavailable(
+                "redis://user:hunter2@10.0.0.7 timed out".into(),
+            ))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+macro_rules! fragile {
+    ($verbs:ident { $(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)* }) => {
+        #[async_trait]
+        impl $verbs for Fragile {
+            $(
+                async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
+                    self.check()?;
+                    self.inner.$name($($argument),*).await
+                }
+            )*
+        }
+    };
+}
+
+fragile!(GrantReader {
+    fn grant(id: &GrantId, now: Timestamp) -> Option<Grant>;
+    fn public_keys() -> Vec<StoredPublicKey>;
+    fn health(now: Timestamp) -> Health;
+});
+
+fragile!(Store {
+    fn add_client(client: &Client, now: Timestamp) -> ();
+    fn client(id: &ClientId, now: Timestamp) -> Option<Client>;
+    fn replace_client(client: &Client, now: Timestamp) -> Replaced;
+    fn touch_client(id: &ClientId, until: Option<Timestamp>, seen: bool, now: Timestamp) -> ();
+    fn end_client(id: &ClientId, now: Timestamp) -> u64;
+    fn put_login(key: &Digest, login: &Login, now: Timestamp) -> ();
+    fn login(key: &Digest, now: Timestamp) -> Option<Login>;
+    fn take_login(key: &Digest, now: Timestamp) -> Taken;
+    fn put_browser(key: &Digest, browser: &BrowserLogin, now: Timestamp) -> ();
+    fn browser(key: &Digest, now: Timestamp) -> Option<BrowserLogin>;
+    fn end_browser(key: &Digest) -> ();
+    fn begin_grant(grant: &Grant, code: &Code, remembered_until: Timestamp, now: Timestamp) -> Begun;
+    fn code(grant: &GrantId, digest: &Digest, now: Timestamp) -> Option<Code>;
+    fn redeem(grant: &GrantId, digest: &Digest, now: Timestamp) -> Redemption;
+    fn prolong(id: &GrantId, until: Timestamp, now: Timestamp) -> Prolonged;
+    fn rotate(id: &GrantId, presented: Presented, until: Timestamp, now: Timestamp) -> Rotation;
+    fn refresh_is_live(id: &GrantId, presented: Presented, now: Timestamp) -> bool;
+    fn end_grant(id: &GrantId, now: Timestamp) -> bool;
+    fn grants_of_user(user: UserId, now: Timestamp) -> Vec<Grant>;
+    fn grants_of_client(client: &ClientId, now: Timestamp) -> Vec<Grant>;
+    fn pin(login: &LoginName, user: UserId) -> Pin;
+    fn unpin(login: &LoginName) -> Option<UserId>;
+    fn key_ring() -> KeyRing;
+    fn replace_key_ring(ring: &KeyRing) -> Swapped;
+    fn take_permit(name: &Digest, rate: Rate, now: Timestamp) -> Option<Duration>;
+    fn inspect(now: Timestamp) -> Vec<Warning>;
+});
