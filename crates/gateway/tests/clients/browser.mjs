@@ -20,12 +20,17 @@ export async function openBrowser() {
   });
 }
 
-/** Goes from an authorization URL to the end of the flow; answers the titles of the pages seen and the last address. */
+/** Goes from an authorization URL to the end of the flow; answers the titles of the pages seen and the last address asked for. */
 export async function walk(browser, url, { user = "octocat", decision = "allow", context } = {}) {
   const own = context === undefined;
   context ??= await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   const seen = [];
+  // the way back to a client that does not listen is an address all the same
+  let asked = url;
+  page.on("request", (request) => {
+    if (request.isNavigationRequest() && request.frame() === page.mainFrame()) asked = request.url();
+  });
   await page.goto(url);
   seen.push(await page.title());
   await page.click(`form[action$="/consent"] button[name="decision"][value="${decision}"]`);
@@ -36,7 +41,7 @@ export async function walk(browser, url, { user = "octocat", decision = "allow",
     await choice.click();
     await page.waitForLoadState();
   }
-  const result = { seen, url: page.url(), title: await page.title(), text: await page.innerText("body") };
+  const result = { seen, url: asked, title: await page.title(), text: await page.innerText("body") };
   if (own) await context.close();
   else await page.close();
   return result;

@@ -20,7 +20,7 @@ for (const name of ["xdg-open", "open"]) {
 
 const remote = spawn(
   process.execPath,
-  [join(here, "node_modules/mcp-remote/dist/proxy.js"), mcpUrl, "--transport", "http-only", "--allow-http", "--debug"],
+  ["--require", join(here, "loopback.cjs"), join(here, "node_modules/mcp-remote/dist/proxy.js"), mcpUrl, "--transport", "http-only", "--allow-http", "--debug"],
   {
     stdio: ["pipe", "pipe", "pipe"],
     env: {

@@ -1,0 +1,11 @@
+//! The whole of it, for real: the built executable, the shipped Traefik files in a real Traefik, a real Redis, Chromium,
+//! and MCP clients that nobody here wrote. What is missing on the machine fails the test that needs it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+mod clients;
+mod replicas;
+mod routes;
+mod whole_job;

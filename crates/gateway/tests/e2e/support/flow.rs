@@ -1,0 +1,258 @@
+//! A client and its person without a browser: every request that a login consists of, with the cookies it sets.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE},
+};
+use serde_json::{Value, json};
+use url::Url;
+
+/// Where the client of these tests is redirected to.
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:33418/callback";
+/// The verifier of RFC 7636 appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/// A registered client at an issuer.
+pub(crate) struct Flow {
+    pub(crate) http: Client,
+    pub(crate) issuer: String,
+    pub(crate) registration: Value,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What a client holds after a login.
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl Tokens {
+    fn of(answer: &Value) -> Self {
+        let text = |name: &str| {
+            answer[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {name} in {answer}"))
+                .to_owned()
+        };
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        }
+    }
+}
+
+impl Flow {
+    /// Registers a public client.
+    pub(crate) async fn register(http: Client, issuer: &str) -> Self {
+        let metadata = json!({
+            "client_name": "End to end",
+            "redirect_uris": [REDIRECT],
+            "token_endpoint_auth_method": "none",
+        });
+        let answer = http
+            .post(format!("{issuer}/register"))
+            .json(&metadata)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let registration = answer.json().await.unwrap();
+        Self {
+            http,
+            issuer: issuer.to_owned(),
+            registration,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    /// The client's id.
+    pub(crate) fn client_id(&self) -> &str {
+        self.registration["client_id"].as_str().unwrap()
+    }
+
+    /// The address that starts a login for `resource`.
+    pub(crate) fn authorization_url(&self, resource: &str) -> String {
+        let challenge = URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(
+            &aws_lc_rs::digest::SHA256,
+            VERIFIER.as_bytes(),
+        ));
+        Url::parse_with_params(
+            &format!("{}/authorize", self.issuer),
+            [
+                ("response_type", "code"),
+                ("client_id", self.client_id()),
+                ("redirect_uri", REDIRECT),
+                ("state", "the state"),
+                ("code_challenge", &challenge),
+                ("code_challenge_method", "S256"),
+                ("resource", resource),
+            ],
+        )
+        .unwrap()
+        .into()
+    }
+
+    /// A whole login as `user` (GitHub's number); answers the parameters that the client is sent back with.
+    pub(crate) async fn log_in(&mut self, resource: &str, user: u64) -> BTreeMap<String, String> {
+        let page = self.get(&self.authorization_url(resource)).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        let mut form = hidden_fields(&page.text().await.unwrap());
+        form.push(("decision".into(), "allow".into()));
+        let to_github = self.post(&format!("{}/consent", self.issuer), &form).await;
+        let github = location(&to_github);
+        let choose = self.http.get(github.clone()).send().await.unwrap();
+        let html = choose.text().await.unwrap();
+        let action = Url::parse(&github)
+            .unwrap()
+            .join(&attribute(&html, "<form", "action"))
+            .unwrap();
+        let mut form = hidden_fields(&html);
+        let (name, value) = button(&html, user);
+        form.push((name, value));
+        let back = self.http.post(action).form(&form).send().await.unwrap();
+        let callback = location(&back);
+        let done = self.get(&callback).await;
+        let target = Url::parse(&location(&done)).unwrap();
+        assert!(target.as_str().starts_with(REDIRECT), "{target}");
+        target.query_pairs().into_owned().collect()
+    }
+
+    /// Exchanges a code.
+    pub(crate) async fn exchange(&self, code: &str, resource: &str) -> Tokens {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+            ("resource", resource),
+        ];
+        let (status, body) = self.token(&form).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        Tokens::of(&body)
+    }
+
+    /// Uses a refresh token.
+    pub(crate) async fn refresh(&self, token: &str) -> Tokens {
+        let (status, body) = self
+            .token(&[("grant_type", "refresh_token"), ("refresh_token", token)])
+            .await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        Tokens::of(&body)
+    }
+
+    /// A call of the token endpoint.
+    pub(crate) async fn token(&self, parameters: &[(&str, &str)]) -> (StatusCode, Value) {
+        let mut form = parameters.to_vec();
+        form.push(("client_id", self.client_id()));
+        let answer = self
+            .http
+            .post(format!("{}/token", self.issuer))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    /// Revokes a token.
+    pub(crate) async fn revoke(&self, token: &str) {
+        let form = [("token", token), ("client_id", self.client_id())];
+        let answer = self
+            .http
+            .post(format!("{}/revoke", self.issuer))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+
+    async fn get(&mut self, url: &str) -> Response {
+        let answer = self
+            .http
+            .get(url)
+            .header(COOKIE, self.cookie_header())
+            .send()
+            .await
+            .unwrap();
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    async fn post(&mut self, url: &str, form: &[(String, String)]) -> Response {
+        let request = self
+            .http
+            .post(url)
+            .header(COOKIE, self.cookie_header())
+            .header(ORIGIN, &self.issuer);
+        let answer = request.form(form).send().await.unwrap();
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    fn cookie_header(&self) -> String {
+        self.cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    fn keep_cookies(&mut self, answer: &Response) {
+        for cookie in answer.headers().get_all(SET_COOKIE) {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+    }
+}
+
+fn location(answer: &Response) -> String {
+    assert!(
+        answer.status().is_redirection(),
+        "{} from {}",
+        answer.status(),
+        answer.url()
+    );
+    answer.headers()[LOCATION].to_str().unwrap().to_owned()
+}
+
+/// The hidden fields of the first form of a page.
+fn hidden_fields(html: &str) -> Vec<(String, String)> {
+    let form = &html[html.find("<form").unwrap_or_else(|| panic!("no form in {html}"))..];
+    let form = &form[..form.find("</form>").unwrap()];
+    form.split("<input")
+        .skip(1)
+        .filter(|input| input.contains("hidden"))
+        .map(|input| (attribute(input, "", "name"), attribute(input, "", "value")))
+        .collect()
+}
+
+/// The button of a user of the stand-in GitHub.
+fn button(html: &str, user: u64) -> (String, String) {
+    html.split("<button")
+        .skip(1)
+        .map(|button| (attribute(button, "", "name"), attribute(button, "", "value")))
+        .find(|(_, value)| *value == user.to_string() || *value == login_of(user))
+        .unwrap_or_else(|| panic!("no button for {user} in {html}"))
+}
+
+fn login_of(user: u64) -> &'static str {
+    if user == 583_231 { "octocat" } else { "hubot" }
+}
+
+/// The value of an attribute, the first after `after`.
+fn attribute(html: &str, after: &str, name: &str) -> String {
+    let html = &html[html.find(after).unwrap()..];
+    let start = html.find(&format!("{name}=\"")).map(|at| at + name.len() + 2);
+    let rest = start.map_or("", |start| &html[start..]);
+    let value = rest.split('"').next().unwrap_or_default();
+    value
+        .replace("&quot;", "\"")
+        .replace("&#34;", "\"")
+        .replace("&#38;", "&")
+        .replace("&amp;", "&")
+}

@@ -1,0 +1,123 @@
+//! The real Traefik, started by the shipped script, with the shipped files and the certificate that the shipped script makes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::process::{Process, free_port};
+
+/// The domain of these tests.
+pub(crate) const DOMAIN: &str = "gateway.test";
+
+/// Where Traefik listens.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports {
+    pub(crate) http: u16,
+    pub(crate) https: u16,
+    ping: u16,
+}
+
+impl Ports {
+    pub(crate) fn free() -> Self {
+        Self {
+            http: free_port(),
+            https: free_port(),
+            ping: free_port(),
+        }
+    }
+}
+
+/// What Traefik forwards to.
+pub(crate) struct Upstreams<'a> {
+    pub(crate) auth: &'a [String],
+    pub(crate) verifier: &'a [String],
+    pub(crate) echo: &'a str,
+}
+
+/// The shipped directory `deploy/`.
+pub(crate) fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../deploy")
+        .canonicalize()
+        .unwrap()
+}
+
+/// A running Traefik, and the certificate authority that its certificate is from.
+pub(crate) struct Traefik {
+    pub(crate) process: Process,
+    pub(crate) ca: PathBuf,
+}
+
+impl Traefik {
+    /// Starts it on `ports`, in front of `upstreams`.
+    pub(crate) async fn start(directory: &Path, ports: Ports, upstreams: &Upstreams<'_>) -> Self {
+        let config = directory.join("traefik");
+        copy(&deploy().join("traefik"), &config);
+        more_servers(&config.join("dynamic/gateway.yml"), "AUTH_URL", upstreams.auth);
+        more_servers(
+            &config.join("dynamic/gateway.yml"),
+            "VERIFIER_URL",
+            upstreams.verifier,
+        );
+        let certificates = directory.join("certificates");
+        let environment = |command: &mut Command| {
+            command
+                .env("BASE_DOMAIN", DOMAIN)
+                .env_remove("ACME_EMAIL")
+                .env("CONFIG_DIR", &config)
+                .env("RUN_DIR", directory.join("run"))
+                .env("CERTIFICATE_DIR", &certificates)
+                .env("HTTP_ADDRESS", format!("127.0.0.1:{}", ports.http))
+                .env("HTTPS_ADDRESS", format!("127.0.0.1:{}", ports.https))
+                .env("PING_ADDRESS", format!("127.0.0.1:{}", ports.ping))
+                .env("AUTH_URL", &upstreams.auth[0])
+                .env("VERIFIER_URL", &upstreams.verifier[0])
+                .env("ECHO_URL", upstreams.echo);
+        };
+        let mut make = Command::new("/bin/sh");
+        make.arg(config.join("certificate.sh"));
+        environment(&mut make);
+        let made = make.output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let mut start = Command::new("/bin/sh");
+        start.arg(config.join("start.sh"));
+        environment(&mut start);
+        let process = Process::start(&mut start, directory, "traefik");
+        let process = process
+            .ready(&format!("http://127.0.0.1:{}/ping", ports.ping))
+            .await;
+        Self {
+            process,
+            ca: certificates.join("ca.crt"),
+        }
+    }
+}
+
+/// Puts further servers beside the one that `variable` names, as an operator of several replicas does.
+fn more_servers(file: &Path, variable: &str, urls: &[String]) {
+    let text = fs::read_to_string(file).unwrap();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        lines.push(line.to_owned());
+        if line.contains("- url:") && line.contains(&format!("\"{variable}\"")) {
+            let indent = &line[..line.find('-').unwrap()];
+            lines.extend(urls.iter().skip(1).map(|url| format!("{indent}- url: '{url}'")));
+        }
+    }
+    fs::write(file, lines.join("\n")).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
