@@ -160,7 +160,7 @@ fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
         ),
         GithubFault::Nonsense(_) => (
             StatusCode::BAD_GATEWAY,
-            "GitHub's answer makes no sense",
+            "GitHub answered with nonsense",
             ErrorCode::ServerError,
         ),
     };

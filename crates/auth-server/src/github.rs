@@ -90,11 +90,7 @@ impl Github {
     pub(crate) fn authorize_url(&self, state: &Secret, browser: &Secret, account: &Account) -> String {
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(browser));
         let state = CsrfToken::new(state.reveal().to_owned());
-        let mut request = self
-            .client
-            .authorize_url(|| state)
-            .set_pkce_challenge(challenge)
-            .add_extra_param("allow_signup", "false");
+        let mut request = self.client.authorize_url(|| state).set_pkce_challenge(challenge);
         if let Some(login) = &account.hint {
             request = request.add_extra_param("login", login.as_str().to_owned());
         }

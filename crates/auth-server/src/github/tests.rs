@@ -40,7 +40,7 @@ fn a_person_is_sent_to_github_with_state_and_pkce_and_without_scopes() {
     };
     insta::assert_snapshot!(
         github.authorize_url(&state, &cookie(), &account),
-        @""
+        @"https://github.com/login/oauth/authorize?response_type=code&client_id=app&state=s&code_challenge=Be1izf9mfB9cUhKDECA2kz76uN-E6jtbnW2hOY1_BDw&code_challenge_method=S256&redirect_uri=https%3A%2F%2Fauth.example.com%2Fcallback&login=octocat&prompt=select_account"
     );
 }
 

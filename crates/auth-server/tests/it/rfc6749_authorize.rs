@@ -1,0 +1,381 @@
+//! The authorization endpoint: <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1>.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use mcp_gateway_model::{clock::Clock, scope::ScopeSet};
+use mcp_gateway_store::{Rate, Store};
+use reqwest::StatusCode;
+
+use crate::support::login::{Browser, REDIRECT, Site};
+
+/// What a client is told when `changes` are made to a good request.
+async fn error_of(changes: &[(&str, Option<&str>)]) -> (String, String) {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let got = Browser::new(&site).get(&site.request(&client, changes)).await;
+    assert!(got.location().starts_with(REDIRECT), "{}", got.location());
+    assert_eq!(got.parameter("iss"), Some(site.issuer.clone()));
+    assert_eq!(got.parameter("code"), None);
+    (
+        got.parameter("error").unwrap(),
+        got.parameter("error_description").unwrap(),
+    )
+}
+
+#[actix_web::test]
+async fn a_login_ends_with_a_code_the_state_and_the_issuer_once_each() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let got = Browser::new(&site).log_in(&site.request(&client, &[])).await;
+    assert_eq!(got.status, StatusCode::FOUND);
+    assert!(got.parameter("code").unwrap().starts_with("mcp_ac_"));
+    assert_eq!(got.parameter("state").as_deref(), Some("s-1"));
+    assert_eq!(got.parameter("iss"), Some(site.issuer.clone()));
+    assert_eq!(got.parameter("error"), None);
+}
+
+#[actix_web::test]
+async fn an_unknown_client_gets_a_page_and_no_redirect() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    for id in ["mcp_client_unknown", "a b", "<script>alert(1)</script>"] {
+        let request = site.request(&client, &[("client_id", Some(id))]);
+        let got = Browser::new(&site).get(&request).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST);
+        assert_eq!(got.title(), "Unknown application");
+        assert!(!got.headers.contains_key("location"));
+        assert!(!got.body.contains("<script"), "{}", got.body);
+    }
+}
+
+#[actix_web::test]
+async fn a_redirect_uri_that_is_not_registered_gets_a_page_and_no_redirect() {
+    let site = Site::start().await;
+    let client = site
+        .client(&[REDIRECT, "http://localhost/callback", "com.example.app:/cb"])
+        .await;
+    for uri in [
+        "https://evil.example.com/cb",
+        "https://client.example.com/cb/",
+        "https://client.example.com/cb/more",
+        "https://client.example.com/cb?x=1",
+        "https://client.example.com.evil.com/cb",
+        "https://client.example.com:444/cb",
+        "https://client.example.com@evil.com/cb",
+        "https://client.example.com/cb#fragment",
+        "https://client.example.com/x/../cb",
+        "http://client.example.com/cb",
+        "http://localhost.evil.com/callback",
+        "http://127.0.0.1/callback",
+        "http://localhost/other",
+        "com.example.app:/other",
+        "javascript:alert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "//evil.example.com",
+    ] {
+        let got = Browser::new(&site)
+            .get(&site.request(&client, &[("redirect_uri", Some(uri))]))
+            .await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{uri}");
+        assert!(!got.headers.contains_key("location"), "{uri}");
+        assert!(!got.body.contains("evil") && !got.body.contains("alert"), "{uri}");
+    }
+}
+
+#[actix_web::test]
+async fn a_loopback_client_may_use_any_port() {
+    let site = Site::start().await;
+    let client = site.client(&["http://127.0.0.1/cb"]).await;
+    let request = site.request(&client, &[("redirect_uri", Some("http://127.0.0.1:49152/cb"))]);
+    let got = Browser::new(&site).log_in(&request).await;
+    assert!(got.location().starts_with("http://127.0.0.1:49152/cb?code="));
+}
+
+#[actix_web::test]
+async fn the_redirect_uri_may_be_left_out_when_it_is_clear() {
+    let site = Site::start().await;
+    let browser = Browser::new(&site);
+    let without = [("redirect_uri", None)];
+    let one = site.client(&[REDIRECT]).await;
+    let got = browser.log_in(&site.request(&one, &without)).await;
+    assert!(got.location().starts_with(REDIRECT));
+    let port = site.client(&["http://localhost:6274/cb"]).await;
+    assert_eq!(
+        browser.get(&site.request(&port, &without)).await.status,
+        StatusCode::OK
+    );
+    for unclear in [
+        site.client(&[REDIRECT, "https://client.example.com/other"]).await,
+        site.client(&["http://localhost/cb"]).await,
+    ] {
+        let got = browser.get(&site.request(&unclear, &without)).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST);
+        assert!(got.body.contains("redirect_uri is missing"), "{}", got.body);
+    }
+}
+
+#[actix_web::test]
+async fn a_repeated_client_id_or_redirect_uri_gets_a_page_and_anything_else_a_redirect() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let browser = Browser::new(&site);
+    for (name, value) in [("client_id", client.as_str()), ("redirect_uri", REDIRECT)] {
+        let got = browser
+            .get(&format!("{}&{name}={value}", site.request(&client, &[])))
+            .await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{name}");
+        assert!(!got.headers.contains_key("location"));
+    }
+    for name in ["response_type", "scope", "state", "code_challenge", "resource"] {
+        let request = format!("{}&{name}=one&{name}=two", site.request(&client, &[]));
+        let got = browser.get(&request).await;
+        let error = got.parameter("error").unwrap();
+        assert!(
+            ["invalid_request", "invalid_target"].contains(&&*error),
+            "{name} {error}"
+        );
+        assert_eq!(got.parameter("state").is_some(), name != "state");
+    }
+}
+
+#[actix_web::test]
+async fn only_codes_are_issued() {
+    let (error, _) = error_of(&[("response_type", Some("token"))]).await;
+    assert_eq!(error, "unsupported_response_type");
+    let (error, text) = error_of(&[("response_type", None)]).await;
+    assert_eq!((&*error, &*text), ("invalid_request", "response_type is missing"));
+}
+
+#[actix_web::test]
+async fn what_would_send_the_answer_elsewhere_is_refused() {
+    for (name, value) in [
+        ("response_mode", "fragment"),
+        ("response_mode", "form_post"),
+        ("request", "e30.e30."),
+        ("request_uri", "https://evil.example.com/r"),
+    ] {
+        let (error, text) = error_of(&[(name, Some(value))]).await;
+        assert_eq!(error, "invalid_request");
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+#[actix_web::test]
+async fn state_comes_back_byte_for_byte() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    for state in ["a b+c&d=e%20/?#ä😀", "{\"x\": \"<script>\"}", &"s".repeat(2048)] {
+        let request = site.request(&client, &[("state", Some(state))]);
+        let got = Browser::new(&site).log_in(&request).await;
+        assert_eq!(got.parameter("state").as_deref(), Some(state));
+    }
+    let got = Browser::new(&site)
+        .log_in(&site.request(&client, &[("state", None)]))
+        .await;
+    assert_eq!(got.parameter("state"), None);
+}
+
+#[actix_web::test]
+async fn state_that_cannot_come_back_as_it_is_is_refused() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let without = site.request(&client, &[("state", None)]);
+    for state in [
+        "x".repeat(2049),
+        "%FF%FE".into(),
+        "a%0D%0Ab".into(),
+        "a%00".into(),
+    ] {
+        let got = Browser::new(&site).get(&format!("{without}&state={state}")).await;
+        assert_eq!(got.parameter("error").as_deref(), Some("invalid_request"));
+        assert_eq!(got.parameter("state"), None);
+    }
+}
+
+#[actix_web::test]
+async fn nothing_is_answered_without_a_person() {
+    let (error, _) = error_of(&[("prompt", Some("none"))]).await;
+    assert_eq!(error, "interaction_required");
+}
+
+#[actix_web::test]
+async fn unknown_scopes_are_dropped_and_nothing_left_means_the_default() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    for (asked, granted) in [
+        (Some("write nonsense"), "write"),
+        (Some("read write"), "read write"),
+        (Some("nonsense"), "read"),
+        (None, "read"),
+        (
+            Some("openid profile email offline_access"),
+            "email offline_access openid profile read",
+        ),
+        (Some("write offline_access"), "offline_access write"),
+    ] {
+        assert_eq!(granted_scopes(&site, &client, asked).await, granted, "{asked:?}");
+    }
+    let got = Browser::new(&site)
+        .get(&site.request(&client, &[("scope", Some("a\"b"))]))
+        .await;
+    assert_eq!(got.parameter("error").as_deref(), Some("invalid_scope"));
+}
+
+#[actix_web::test]
+async fn a_client_that_registered_for_some_scopes_gets_no_others() {
+    let site = Site::start().await;
+    let registered = |scope: &'static str| {
+        site.client_with(&[REDIRECT], move |m| m.scope = ScopeSet::parse(scope).unwrap())
+    };
+    let reader = registered("read openid").await;
+    assert_eq!(granted_scopes(&site, &reader, Some("read write")).await, "read");
+    let writer = registered("write").await;
+    assert_eq!(granted_scopes(&site, &writer, None).await, "write");
+    let stranger = registered("openid other").await;
+    assert_eq!(granted_scopes(&site, &stranger, Some("write")).await, "write");
+}
+
+async fn granted_scopes(
+    site: &Site,
+    client: &mcp_gateway_model::id::ClientId,
+    asked: Option<&str>,
+) -> String {
+    let request = site.request(client, &[("scope", asked)]);
+    Browser::new(site).log_in(&request).await.location();
+    let now = site.clock.now();
+    let grants = site.store.grants_of_client(client, now).await.unwrap();
+    let scopes = grants.last().unwrap().scopes.to_string();
+    for grant in grants {
+        site.store.end_grant(&grant.id, now).await.unwrap();
+    }
+    scopes
+}
+
+#[actix_web::test]
+async fn a_client_that_comes_here_lives_longer() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    Browser::new(&site).get(&site.request(&client, &[])).await;
+    site.clock.advance(Duration::from_secs(89 * 86_400));
+    let record = site
+        .store
+        .client(&client, site.clock.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(record.seen);
+    site.clock.advance(Duration::from_secs(2 * 86_400));
+    let got = Browser::new(&site).get(&site.request(&client, &[])).await;
+    assert_eq!(got.title(), "Unknown application");
+}
+
+#[actix_web::test]
+async fn the_predecessors_path_works_too() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let request = site
+        .request(&client, &[])
+        .replace("/authorize", "/oauth/authorize");
+    assert!(
+        Browser::new(&site)
+            .log_in(&request)
+            .await
+            .parameter("code")
+            .is_some()
+    );
+}
+
+#[actix_web::test]
+async fn a_page_that_is_fetched_ahead_of_time_starts_nothing() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let request = site.request(&client, &[]);
+    for (name, value) in [
+        ("sec-purpose", "prefetch;prerender"),
+        ("purpose", "prefetch"),
+        ("x-moz", "prefetch"),
+    ] {
+        let browser = Browser::new(&site);
+        let got = browser.get_with(&request, &[(name, value)]).await;
+        assert_eq!(got.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(browser.cookies().is_empty());
+    }
+    let record = site
+        .store
+        .client(&client, site.clock.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!record.seen);
+}
+
+#[actix_web::test]
+async fn pages_and_cookies_exist_on_the_issuers_host_only() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let request = site.request(&client, &[]);
+    for (name, value) in [
+        ("host", "echo.example.com"),
+        ("host", "localhost:1"),
+        ("x-forwarded-host", "echo.example.com"),
+    ] {
+        let browser = Browser::new(&site);
+        for path in [request.clone(), format!("{}/callback?state=x&code=y", site.base)] {
+            let got = browser.get_with(&path, &[(name, value)]).await;
+            assert_eq!(got.status, StatusCode::MISDIRECTED_REQUEST, "{value}");
+            assert!(got.body.contains(&site.issuer), "{}", got.body);
+            assert!(!got.body.contains("echo.example.com"), "{}", got.body);
+        }
+        assert!(browser.cookies().is_empty());
+    }
+}
+
+#[actix_web::test]
+async fn a_trusted_proxy_says_which_host_was_asked_for() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let host = site.issuer.trim_start_matches("http://").to_owned();
+    let headers = [("host", "auth:8000"), ("x-forwarded-host", &*host)];
+    let got = Browser::new(&site)
+        .get_with(&site.request(&client, &[]), &headers)
+        .await;
+    assert_eq!(got.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn an_address_that_asks_too_often_has_to_wait() {
+    let site = Site::start_with(|settings| {
+        settings.limits.authorize = Rate {
+            count: 1,
+            period: Duration::from_secs(60),
+            burst: 2,
+        };
+    })
+    .await;
+    let client = site.client(&[REDIRECT]).await;
+    let (browser, request) = (Browser::new(&site), site.request(&client, &[]));
+    for status in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+        assert_eq!(browser.get(&request).await.status, status);
+    }
+    let got = browser.get(&request).await;
+    assert_eq!(
+        (got.title(), got.header("retry-after")),
+        ("Too many requests", "60")
+    );
+}
+
+#[actix_web::test]
+async fn parameters_join_the_query_of_the_redirect_uri() {
+    let site = Site::start().await;
+    let uri = "https://client.example.com/cb?tenant=7";
+    let client = site.client(&[uri]).await;
+    let got = Browser::new(&site)
+        .log_in(&site.request(&client, &[("redirect_uri", Some(uri))]))
+        .await;
+    assert!(
+        got.location()
+            .starts_with("https://client.example.com/cb?tenant=7&code=mcp_ac_")
+    );
+}

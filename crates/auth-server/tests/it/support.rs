@@ -1,0 +1,5 @@
+//! What tests start and drive.
+
+pub(crate) mod desk;
+pub(crate) mod fragile;
+pub(crate) mod login;
