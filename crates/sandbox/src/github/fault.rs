@@ -67,6 +67,8 @@ pub enum Fault {
     MissingFields,
     /// JSON that begins well and goes on for 64 MiB.
     HugeBody,
+    /// A redirect to another host, which a client must not follow with its token.
+    Redirect,
     /// The connection is cut in the middle of the answer.
     Reset,
 }
@@ -98,6 +100,9 @@ impl Fault {
                 .body("<!doctype html><title>Sign in</title><p>This is not what you asked for."),
             Self::MissingFields => HttpResponse::Ok().json(json!({ "message": "everything is fine" })),
             Self::HugeBody => huge(),
+            Self::Redirect => HttpResponse::Found()
+                .insert_header((header::LOCATION, "https://elsewhere.invalid/"))
+                .finish(),
             Self::Reset => cut(),
         }
     }

@@ -89,6 +89,12 @@ impl Handle {
         self.state.memory().users.retain(|user| user.id != id);
     }
 
+    /// Every access token that was issued: for tests that search logs and dumps for them.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<String> {
+        self.state.memory().tokens.keys().cloned().collect()
+    }
+
     /// How many access tokens have been issued.
     #[must_use]
     pub fn tokens_issued(&self) -> usize {

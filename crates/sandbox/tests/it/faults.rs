@@ -64,6 +64,15 @@ async fn nonsense_comes_with_status_200() {
 }
 
 #[tokio::test]
+async fn a_redirect_leads_to_another_host() {
+    let github = Github::start();
+    github.handle.set_fault(Fault::Redirect);
+    let answer = github.get("/user", "any").await;
+    assert_eq!(answer.status(), 302);
+    assert_eq!(answer.headers()["location"], "https://elsewhere.invalid/");
+}
+
+#[tokio::test]
 async fn a_huge_body_has_64_mebibytes() {
     let github = Github::start();
     github.handle.set_fault_at(Endpoint::User, Fault::HugeBody);

@@ -1,4 +1,5 @@
 //! `POST /login/oauth/access_token`.
+#![expect(clippy::unwrap_used, reason = "a step that fails ends the test")]
 
 use std::{collections::HashMap, time::Duration};
 
@@ -31,6 +32,7 @@ async fn a_code_becomes_a_token_with_its_scopes() {
     assert_eq!(answer["token_type"], "bearer");
     assert_eq!(answer["scope"], "read:org,user:email");
     assert_eq!(github.handle.tokens_issued(), 1);
+    assert_eq!(github.handle.tokens(), [answer["access_token"].as_str().unwrap()]);
 }
 
 #[tokio::test]
