@@ -227,7 +227,10 @@ class Flow:
         answer = Mcp(self.wire, self.mcp_url).start(None)
         challenge = answer.headers.get("WWW-Authenticate", "")
         fact(answer.status == 401 and "resource_metadata=" in challenge, "without a token: 401 with the MCP challenge", answer)
-        fact("Access-Control-Allow-Origin" in answer.headers or "error=" not in challenge, "without an error in it", answer)
+        fact("error=" not in challenge, "which names no error", answer)
+        answer = self.wire.json("POST", self.mcp_url, {}, Origin="https://inspector.test")
+        exposed = answer.headers.get("Access-Control-Expose-Headers", "").lower()
+        fact(answer.headers.get("Access-Control-Allow-Origin") and "www-authenticate" in exposed, "and which a browser may read", answer)
         where = challenge.split('resource_metadata="')[1].split('"')[0]
         answer = self.wire.json("GET", where)
         fact(answer.status == 200 and answer.json()["resource"] == self.mcp_url, "its metadata names the resource", answer)
@@ -267,10 +270,12 @@ class Flow:
         forged = {"X-User-Id": "1", "X_User_Id": "1", "X-User-Name": "root", "X-Auth-Token": "forged-1", "X-Auth-Scope": "forged-2",
                   "X-User-Admin": "forged-3", "X-Forwarded-Host": "forged-4.test", "Connection": "close, X-User-Id, X-User-Name"}
         answer = mcp.tool("headers", token, extra=forged)
-        text = json.dumps(result(answer))
-        fact(answer.status == 200 and "583231" in text and "octocat" in text, "the backend gets the user's id and login", answer)
-        fact(token not in text and "authorization" not in text.lower(), "the backend never sees the token", text)
-        fact("forged" not in text and '"root' not in text, "and no header that a client forged", text)
+        text = result(answer)["result"]["content"][0]["text"]
+        seen = {name.lower(): value if isinstance(value, list) else [value] for name, value in json.loads(text).items()}
+        expected = {"x-user-id": ["583231"], "x-user-name": ["octocat"], "x-auth-client": [self.client["client_id"]], "x-auth-token": [""]}
+        fact({name: seen.get(name) for name in expected} == expected, "the backend gets the verified identity, once", text)
+        fact(token not in text and "authorization" not in seen, "the backend never sees the token", text)
+        fact("forged" not in text and not [name for name in seen if "_" in name or "admin" in name], "and nothing that a client forged", text)
 
     def unauthenticated_options(self):
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo", "arguments": {"message": "x"}}}
