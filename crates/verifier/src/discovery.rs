@@ -11,12 +11,22 @@ use serde_json::json;
 
 use crate::{cors, forwarded, forwarded::Asked, reason::Reason, settings::Settings, verifier::Verifier};
 
-const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+/// Where protected resource metadata is (RFC 9728 §3).
+pub(crate) const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
+/// Where authorization server metadata is (RFC 8414 §3, OpenID Connect Discovery §4).
+pub(crate) const SERVER_METADATA: [&str; 2] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+];
 
 /// Protected resource metadata ([RFC 9728 §3](https://www.rfc-editor.org/rfc/rfc9728#section-3)).
 pub(crate) async fn resource_metadata(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
     let settings = &verifier.settings;
-    let path = request.uri().path().strip_prefix(WELL_KNOWN).unwrap_or_default();
+    let path = request
+        .uri()
+        .path()
+        .strip_prefix(RESOURCE_METADATA)
+        .unwrap_or_default();
     let described = forwarded::host(&request, &settings.trusted_proxies)
         .and_then(|host| described(&host, path, settings));
     let Some((resource, protected)) = described else {
@@ -46,11 +56,38 @@ pub(crate) fn metadata_url(asked: &Asked, protected: &Protected, settings: &Sett
         None => identity.path(),
     };
     if settings.metadata_at_issuer {
-        let place = settings.issuer.endpoint(WELL_KNOWN);
+        let place = settings.issuer.endpoint(RESOURCE_METADATA);
         format!("{place}/{}{path}", identity.authority())
     } else {
-        format!("{}{WELL_KNOWN}{path}", identity.origin())
+        format!("{}{RESOURCE_METADATA}{path}", identity.origin())
     }
+}
+
+/// Sends a client on that looks for metadata on a protected host whose router asks here about every request instead of
+/// leading discovery to it: the issuer has the same documents. `None` for anything but such a request.
+pub(crate) fn redirect(asked: &Asked, verifier: &Verifier, request: &HttpRequest) -> Option<HttpResponse> {
+    let Settings {
+        resources, issuer, ..
+    } = &verifier.settings;
+    let below = |place: &str| {
+        let rest = asked.path.strip_prefix(place)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    };
+    let there = if let Some(rest) = below(RESOURCE_METADATA) {
+        format!("{RESOURCE_METADATA}/{}{rest}", asked.authority)
+    } else {
+        SERVER_METADATA.iter().find(|place| below(place).is_some())?;
+        asked.path.clone()
+    };
+    if !resources.protects_host(&asked.authority) {
+        return None;
+    }
+    let location = issuer.endpoint(&there);
+    ResourceUri::parse_allowing_http(&location).ok()?;
+    let mut response = HttpResponse::TemporaryRedirect();
+    cors::add(&mut response, &verifier.settings.cors, request);
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    Some(response.insert_header((header::LOCATION, location)).finish())
 }
 
 /// The resource that the metadata at `path` below the well-known one describes, and how it is written there.

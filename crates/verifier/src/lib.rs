@@ -17,6 +17,9 @@ mod token;
 mod verifier;
 mod verify;
 
-pub use routes::{configure_discovery_for_protected_hosts, configure_preflight, configure_verify};
+pub use routes::{
+    configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
+    configure_verify,
+};
 pub use settings::{PassToken, Settings, SharedKey};
 pub use verifier::{StartError, Verifier};

@@ -7,21 +7,30 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use crate::{discovery, preflight, verifier::Verifier, verify};
+use crate::{
+    discovery::{self, RESOURCE_METADATA, SERVER_METADATA},
+    preflight,
+    verifier::Verifier,
+    verify,
+};
 
-const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
-const SERVER_METADATA: [&str; 2] = [
-    "/.well-known/oauth-authorization-server",
-    "/.well-known/openid-configuration",
-];
-
-/// `/verify`, and protected resource metadata (RFC 9728) with and without a path.
+/// `/verify`.
 pub fn configure_verify(verifier: &Arc<Verifier>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let state = web::Data::from(Arc::clone(verifier));
     move |routes| {
         routes
             .app_data(state)
-            .service(web::resource("/verify").to(verify::verify))
+            .service(web::resource("/verify").to(verify::verify));
+    }
+}
+
+/// Protected resource metadata (RFC 9728) with and without a path: on protected hosts, and below the issuer with the
+/// host in the path. An app with the authorization server alone has it too, for routers that only reach the issuer.
+pub fn configure_resource_metadata(verifier: &Arc<Verifier>) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let state = web::Data::from(Arc::clone(verifier));
+    move |routes| {
+        routes
+            .app_data(state)
             .service(document(RESOURCE_METADATA).route(read().to(discovery::resource_metadata)));
     }
 }

@@ -6,6 +6,7 @@ use mcp_gateway_model::{clock::Timestamp, resource::Protected};
 use crate::{
     answer::Refusal,
     bearer::Bearer,
+    discovery,
     forwarded::Asked,
     identity::Identity,
     reason::{Cause, Reason},
@@ -13,11 +14,18 @@ use crate::{
     verifier::Verifier,
 };
 
-/// `/verify`, with any method: 2xx for a valid token and for nothing else, because any 2xx opens the server behind.
+/// `/verify`, with any method: 2xx for a valid token and for nothing else, because any 2xx opens the server behind. A
+/// client that looks for metadata here is sent to the issuer's.
 pub(crate) async fn verify(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
     let _timer = verifier.metrics.time();
     let now = verifier.clock.now();
-    match decide(&verifier, &request, now).await {
+    let asked = Asked::read(&request, &verifier.settings.trusted_proxies);
+    if let Ok(asked) = &asked
+        && let Some(elsewhere) = discovery::redirect(asked, &verifier, &request)
+    {
+        return elsewhere;
+    }
+    match decide(&verifier, &request, asked, now).await {
         Ok(identity) => {
             verifier.metrics.admitted();
             identity.into_response()
@@ -30,6 +38,7 @@ pub(crate) async fn verify(request: HttpRequest, verifier: web::Data<Verifier>) 
 async fn decide(
     verifier: &Verifier,
     request: &HttpRequest,
+    asked: Result<Asked, Reason>,
     now: Timestamp,
 ) -> Result<Identity, Box<Refusal>> {
     let refuse = |cause, asked, protected| {
@@ -40,10 +49,7 @@ async fn decide(
         })
     };
     let settings = &verifier.settings;
-    let asked = match Asked::read(request, &settings.trusted_proxies) {
-        Ok(asked) => asked,
-        Err(reason) => return Err(refuse(reason.into(), None, None)),
-    };
+    let asked = asked.map_err(|reason| refuse(reason.into(), None, None))?;
     let Some(protected) = settings.resources.at(&asked.authority, &asked.path) else {
         return Err(refuse(Reason::NotProtected.into(), Some(asked), None));
     };

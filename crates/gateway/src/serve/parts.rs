@@ -18,7 +18,7 @@ use mcp_gateway_model::{
 use mcp_gateway_store::{Store, StoreError};
 use mcp_gateway_verifier::{
     PassToken, Settings as VerifierSettings, SharedKey, Verifier, configure_discovery_for_protected_hosts,
-    configure_preflight, configure_verify,
+    configure_preflight, configure_resource_metadata, configure_verify,
 };
 use prometheus::Registry;
 use tracing::warn;
@@ -43,7 +43,9 @@ pub(crate) struct Parts {
     pub(crate) edge: web::Data<Edge>,
     health: web::Data<Health>,
     auth_server: Option<web::Data<AuthServer>>,
-    verifier: Option<Arc<Verifier>>,
+    /// Verifies, but for an authorization server on its own: there it only describes the resources.
+    verifier: Arc<Verifier>,
+    role: Role,
 }
 
 impl Parts {
@@ -63,9 +65,7 @@ impl Parts {
             }
             _ => None,
         };
-        let verifier = (role != Role::AuthServer)
-            .then(|| verifier(config, &opened, &clock, &registry))
-            .transpose()?;
+        let verifier = verifier(config, &opened, &clock, &registry)?;
         let health = Health {
             edge: edge.clone(),
             reader: opened.reader,
@@ -79,6 +79,7 @@ impl Parts {
             health: web::Data::new(health),
             auth_server,
             verifier,
+            role,
         })
     }
 
@@ -90,12 +91,13 @@ impl Parts {
             if let Some(server) = &parts.auth_server {
                 routes.configure(mcp_gateway_auth_server::routes::configure(server.clone()));
             }
-            if let Some(verifier) = &parts.verifier {
-                routes.configure(configure_verify(verifier));
+            routes.configure(configure_resource_metadata(&parts.verifier));
+            if parts.role != Role::AuthServer {
+                routes.configure(configure_verify(&parts.verifier));
                 if parts.auth_server.is_none() {
-                    routes.configure(configure_discovery_for_protected_hosts(verifier));
+                    routes.configure(configure_discovery_for_protected_hosts(&parts.verifier));
                 }
-                routes.configure(configure_preflight(verifier));
+                routes.configure(configure_preflight(&parts.verifier));
             }
         }
     }

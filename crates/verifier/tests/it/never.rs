@@ -9,7 +9,7 @@ use actix_web::{
     rt::System,
     test::{TestRequest, call_service, init_service},
 };
-use mcp_gateway_verifier::{configure_preflight, configure_verify};
+use mcp_gateway_verifier::{configure_preflight, configure_resource_metadata, configure_verify};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -125,6 +125,7 @@ fn nothing_but_a_valid_token_is_ever_let_through() {
     let service = system.block_on(async {
         let app = App::new()
             .configure(configure_verify(&stand.verifier))
+            .configure(configure_resource_metadata(&stand.verifier))
             .configure(configure_preflight(&stand.verifier));
         init_service(app).await
     });

@@ -267,3 +267,43 @@ async fn the_document_is_for_reading_only() {
         assert_eq!(answer.header("allow"), Some("GET, HEAD"));
     }
 }
+
+#[actix_web::test]
+async fn discovery_that_a_router_leads_through_forward_auth_is_sent_on_to_the_issuer() {
+    let stand = Stand::new();
+    for (path, there) in [
+        (
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-protected-resource/echo.example.com",
+        ),
+        (
+            "/.well-known/oauth-protected-resource/mcp",
+            "/.well-known/oauth-protected-resource/echo.example.com/mcp",
+        ),
+        (
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/oauth-authorization-server",
+        ),
+        (
+            "/.well-known/openid-configuration/mcp",
+            "/.well-known/openid-configuration/mcp",
+        ),
+    ] {
+        let answer = stand.ask(about(&format!("https://echo.example.com{path}"))).await;
+        assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT, "{path}");
+        assert_eq!(
+            answer.header("location"),
+            Some(format!("https://auth.example.com{there}").as_str())
+        );
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    }
+    for elsewhere in [
+        "https://evil.example.org/.well-known/oauth-protected-resource",
+        "https://echo.example.com/.well-known/oauth-protected-resources",
+        "https://echo.example.com/.well-known/oauth-protected-resource/../../x",
+    ] {
+        let answer = stand.ask(about(elsewhere)).await;
+        assert!(answer.status.is_client_error(), "{elsewhere}: {}", answer.status);
+        assert_eq!(answer.header("location"), None);
+    }
+}

@@ -20,7 +20,7 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_verifier::{
     PassToken, Settings, Verifier, configure_discovery_for_protected_hosts, configure_preflight,
-    configure_verify,
+    configure_resource_metadata, configure_verify,
 };
 use serde_json::{Value, json};
 
@@ -151,6 +151,7 @@ impl Stand {
     pub(crate) async fn ask(&self, request: TestRequest) -> Answer {
         let app = App::new()
             .configure(configure_verify(&self.verifier))
+            .configure(configure_resource_metadata(&self.verifier))
             .configure(configure_discovery_for_protected_hosts(&self.verifier))
             .configure(configure_preflight(&self.verifier));
         let service = init_service(app).await;

@@ -4,7 +4,10 @@
 use std::net::SocketAddr;
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt};
-use mcp_gateway_verifier::{configure_discovery_for_protected_hosts, configure_preflight, configure_verify};
+use mcp_gateway_verifier::{
+    configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
+    configure_verify,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -23,6 +26,7 @@ impl Listener {
         let server = HttpServer::new(move || {
             App::new()
                 .configure(configure_verify(&verifier))
+                .configure(configure_resource_metadata(&verifier))
                 .configure(configure_discovery_for_protected_hosts(&verifier))
                 .configure(configure_preflight(&verifier))
         })
