@@ -24,6 +24,7 @@ use mcp_gateway_model::{
     secret::{Secret, random_text},
 };
 use mcp_gateway_store::{EmbeddedStore, Rate, Store};
+use prometheus::proto::MetricFamily;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use url::Url;
@@ -345,7 +346,7 @@ impl Desk {
     pub(crate) fn counted(&self, name: &str, label: &str) -> f64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name);
-        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
+        let metrics = family.map(MetricFamily::get_metric).unwrap_or_default();
         metrics
             .iter()
             .filter(|metric| metric.get_label().iter().any(|l| l.value() == label))
