@@ -161,9 +161,15 @@ impl Browser {
         self.outgoing.borrow_mut().push(cookie);
     }
 
-    /// Whether the browser holds the cookie of a login, ended or not.
+    /// Whether the browser will hold the cookie of a login after this answer, ended or not.
     pub(crate) fn may_be_logged_in(&self) -> bool {
-        self.cookie(&self.cookies.browser()).is_some()
+        let name = self.cookies.browser();
+        let outgoing = self.outgoing.borrow();
+        let sent = outgoing.iter().rfind(|cookie| cookie.name() == name);
+        sent.map_or_else(
+            || self.cookie(&name).is_some(),
+            |cookie| !cookie.value().is_empty(),
+        )
     }
 
     /// Who logged in in this browser a short while ago.

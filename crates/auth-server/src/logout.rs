@@ -42,12 +42,10 @@ async fn forget(browser: &Browser, form: Result<Form, Rejection>) -> Result<Http
             .insert_header(("cache-control", "no-store"))
             .finish());
     }
-    let mut frame = Frame::of(browser);
-    frame.is_logged_out();
     Ok(pages::respond(
         StatusCode::OK,
         &Message {
-            frame,
+            frame: Frame::of(browser),
             title: "You are logged out",
             paragraphs: &[
                 "This browser has forgotten who you are here. You are still logged in at GitHub.".into(),

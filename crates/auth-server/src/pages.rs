@@ -39,11 +39,6 @@ impl<'a> Frame<'a> {
             log_out: browser.may_be_logged_in(),
         }
     }
-
-    /// There is nothing left to log out of.
-    pub(crate) const fn is_logged_out(&mut self) {
-        self.log_out = false;
-    }
 }
 
 /// Nothing may be loaded but the style sheet, nobody may frame the page, forms go to this server.

@@ -5,7 +5,7 @@ use mcp_gateway_model::{
     client::Client,
     redirect::{RedirectKind, RedirectUri},
     resource::Target,
-    scope::{MCP, OFFLINE_ACCESS, ScopeSet},
+    scope::{IDENTITY, MCP, OFFLINE_ACCESS, ScopeSet},
 };
 use url::Url;
 
@@ -120,9 +120,11 @@ impl<'a> ConsentPage<'a> {
         }
     }
 
-    /// With what is asked for.
+    /// With what is asked for: first what opens the server, then the rest.
     pub(crate) fn asking_for(mut self, scopes: &ScopeSet) -> Self {
-        self.permissions = scopes.iter().map(Permission::of).collect();
+        let opens = |scope: &&str| *scope != OFFLINE_ACCESS && !IDENTITY.contains(scope);
+        let (first, rest): (Vec<_>, Vec<_>) = scopes.iter().partition(opens);
+        self.permissions = first.into_iter().chain(rest).map(Permission::of).collect();
         self
     }
 }

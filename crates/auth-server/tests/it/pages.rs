@@ -189,3 +189,52 @@ async fn the_style_sheet_is_kept_until_it_changes() {
         .await;
     assert_eq!(again.status, StatusCode::NOT_MODIFIED);
 }
+
+#[actix_web::test]
+async fn a_store_that_does_not_answer_is_a_page_without_internals() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let request = site.request(&client, &[]);
+    let browser = Browser::new(&site);
+    let page = browser.get(&request).await;
+    let callback = browser.to_github_and_back(&request).await;
+    site.store.set_broken(true);
+    for got in [
+        browser.get(&request).await,
+        browser.decide(&page, "allow").await,
+        browser.get(&callback).await,
+        browser.post("/logout", &[]).await,
+    ] {
+        assert_eq!(
+            (got.status, got.title()),
+            (StatusCode::SERVICE_UNAVAILABLE, "Not possible right now")
+        );
+        assert!(!got.header("retry-after").is_empty());
+        assert!(
+            !got.body.contains("redis") && !got.body.contains("timed out"),
+            "{}",
+            got.body
+        );
+    }
+    site.store.set_broken(false);
+    assert!(browser.get(&callback).await.parameter("code").is_some());
+}
+
+#[actix_web::test]
+async fn who_is_logged_in_can_log_out_on_every_page_and_nobody_else() {
+    let site = Site::start().await;
+    let client = site.client(&["com.example.app:/cb"]).await;
+    let request = site.request(&client, &[("redirect_uri", Some("com.example.app:/cb"))]);
+    let browser = Browser::new(&site);
+    let log_out = "action=\"/logout\"";
+    assert!(!browser.get(&request).await.body.contains(log_out));
+    let callback = format!("{}/callback", site.base);
+    assert!(!browser.get(&callback).await.body.contains(log_out));
+    for got in [
+        browser.log_in(&request).await,
+        browser.get(&request).await,
+        browser.get(&callback).await,
+    ] {
+        assert!(got.body.contains(log_out), "{}", got.body);
+    }
+}

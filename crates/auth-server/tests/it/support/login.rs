@@ -35,6 +35,8 @@ use mcp_gateway_store::{EmbeddedStore, Rate, Store};
 use reqwest::{StatusCode, header::HeaderMap, redirect::Policy};
 use url::Url;
 
+use super::fragile::Fragile;
+
 /// The challenge of RFC 7636 appendix B.
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// Where most clients of these tests are redirected to.
@@ -47,7 +49,7 @@ pub(crate) struct Site {
     pub(crate) issuer: String,
     pub(crate) base: String,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: Arc<EmbeddedStore>,
+    pub(crate) store: Arc<Fragile>,
     pub(crate) github: Handle,
     pub(crate) registry: prometheus::Registry,
     server: ServerHandle,
@@ -78,7 +80,7 @@ impl Site {
         change(&mut settings);
         let issuer = settings.issuer.to_string();
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)));
-        let store = Arc::new(EmbeddedStore::in_memory().unwrap());
+        let store = Arc::new(Fragile::new(EmbeddedStore::in_memory().unwrap()));
         let registry = prometheus::Registry::new();
         let auth = AuthServer::start(settings, store.clone(), clock.clone(), &registry)
             .await
