@@ -6,6 +6,7 @@
 mod support;
 
 mod clients;
+mod predecessor;
 mod replicas;
 mod routes;
 mod whole_job;

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::support::{
     browser::drive,
-    flow::{Flow, REDIRECT},
+    flow::{Flow, REDIRECT, Tokens},
     mcp::{call_tool, status},
     world::{Layout, World},
 };
@@ -55,24 +55,7 @@ async fn whole_job(world: &World) {
     assert_ne!(refreshed.refresh, tokens.refresh);
     call_tool(&http, &mcp_url, &refreshed.access, "whoami").await;
 
-    flow.revoke(&refreshed.refresh).await;
-    for token in [&tokens.access, &refreshed.access] {
-        assert_eq!(
-            status(&http, &mcp_url, Some(token)).await,
-            StatusCode::UNAUTHORIZED
-        );
-    }
-    let (answer, body) = flow
-        .token(&[
-            ("grant_type", "refresh_token"),
-            ("refresh_token", &refreshed.refresh),
-        ])
-        .await;
-    assert_eq!(
-        (answer, &body["error"]),
-        (StatusCode::BAD_REQUEST, &json!("invalid_grant"))
-    );
-
+    ends_everywhere(world, &flow, [&tokens, &refreshed]).await;
     let logs = world.logs();
     for secret in [
         &tokens.access,
@@ -83,6 +66,24 @@ async fn whole_job(world: &World) {
     ] {
         assert!(!logs.contains(secret.as_str()), "a secret is in a log");
     }
+}
+
+/// Revoking one token ends the grant: every token of it is refused on the next request.
+async fn ends_everywhere(world: &World, flow: &Flow, [first, last]: [&Tokens; 2]) {
+    flow.revoke(&last.refresh).await;
+    for token in [&first.access, &last.access] {
+        assert_eq!(
+            status(&flow.http, &world.mcp_url(), Some(token)).await,
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    let (answer, body) = flow
+        .token(&[("grant_type", "refresh_token"), ("refresh_token", &last.refresh)])
+        .await;
+    assert_eq!(
+        (answer, &body["error"]),
+        (StatusCode::BAD_REQUEST, &json!("invalid_grant"))
+    );
 }
 
 #[tokio::test]

@@ -73,8 +73,26 @@ impl Flow {
         self.registration["client_id"].as_str().unwrap()
     }
 
+    /// A client that is registered already.
+    pub(crate) fn of(http: Client, issuer: &str, client_id: &str) -> Self {
+        let registration = json!({ "client_id": client_id });
+        Self {
+            http,
+            issuer: issuer.to_owned(),
+            registration,
+            cookies: BTreeMap::new(),
+        }
+    }
+
     /// The address that starts a login for `resource`.
     pub(crate) fn authorization_url(&self, resource: &str) -> String {
+        let mut url = Url::parse(&self.plain_authorization_url()).unwrap();
+        url.query_pairs_mut().append_pair("resource", resource);
+        url.into()
+    }
+
+    /// The address that starts a login for whatever the server takes it to be for.
+    fn plain_authorization_url(&self) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(
             &aws_lc_rs::digest::SHA256,
             VERIFIER.as_bytes(),
@@ -88,7 +106,6 @@ impl Flow {
                 ("state", "the state"),
                 ("code_challenge", &challenge),
                 ("code_challenge_method", "S256"),
-                ("resource", resource),
             ],
         )
         .unwrap()
@@ -97,7 +114,16 @@ impl Flow {
 
     /// A whole login as `user` (GitHub's number); answers the parameters that the client is sent back with.
     pub(crate) async fn log_in(&mut self, resource: &str, user: u64) -> BTreeMap<String, String> {
-        let page = self.get(&self.authorization_url(resource)).await;
+        self.log_in_at(&self.authorization_url(resource), user).await
+    }
+
+    /// A whole login that names no resource.
+    pub(crate) async fn log_in_without_resource(&mut self, user: u64) -> BTreeMap<String, String> {
+        self.log_in_at(&self.plain_authorization_url(), user).await
+    }
+
+    async fn log_in_at(&mut self, url: &str, user: u64) -> BTreeMap<String, String> {
+        let page = self.get(url).await;
         assert_eq!(page.status(), StatusCode::OK);
         let mut form = hidden_fields(&page.text().await.unwrap());
         form.push(("decision".into(), "allow".into()));

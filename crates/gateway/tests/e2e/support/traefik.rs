@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use super::process::{Process, free_port};
+use super::{
+    process::{Process, free_port},
+    world::Ground,
+};
 
 /// The domain of these tests.
 pub(crate) const DOMAIN: &str = "gateway.test";
@@ -61,12 +64,52 @@ impl Traefik {
             "VERIFIER_URL",
             upstreams.verifier,
         );
+        Self::run(directory, ports, upstreams, &config).await
+    }
+
+    /// Starts it with the labels that the predecessor documented, verbatim, in place of the shipped routes.
+    pub(crate) async fn with_predecessor_labels(ground: &Ground, gateway: &str) -> Self {
+        let directory = ground.directory.path();
+        let config = directory.join("traefik");
+        copy(&deploy().join("traefik"), &config);
+        for shipped in ["gateway.yml", "echo.yml"] {
+            fs::remove_file(config.join("dynamic").join(shipped)).unwrap();
+        }
+        let echo = ground.sample.url();
+        let converted = Command::new("python3")
+            .arg(deploy().join("test/labels.py"))
+            .arg(deploy().join("test/predecessor-labels.yml"))
+            .args(["--set", &format!("BASE_DOMAIN={DOMAIN}")])
+            .args([
+                "--service",
+                &format!("auth={gateway}"),
+                "--service",
+                &format!("myservice={echo}"),
+            ])
+            .output()
+            .unwrap();
+        assert!(
+            converted.status.success(),
+            "{}",
+            String::from_utf8_lossy(&converted.stderr)
+        );
+        fs::write(config.join("dynamic/labels.yml"), converted.stdout).unwrap();
+        let gateway = [gateway.to_owned()];
+        let upstreams = Upstreams {
+            auth: &gateway,
+            verifier: &gateway,
+            echo: &echo,
+        };
+        Self::run(directory, ground.ports, &upstreams, &config).await
+    }
+
+    async fn run(directory: &Path, ports: Ports, upstreams: &Upstreams<'_>, config: &Path) -> Self {
         let certificates = directory.join("certificates");
         let environment = |command: &mut Command| {
             command
                 .env("BASE_DOMAIN", DOMAIN)
                 .env_remove("ACME_EMAIL")
-                .env("CONFIG_DIR", &config)
+                .env("CONFIG_DIR", config)
                 .env("RUN_DIR", directory.join("run"))
                 .env("CERTIFICATE_DIR", &certificates)
                 .env("HTTP_ADDRESS", format!("127.0.0.1:{}", ports.http))
@@ -76,10 +119,10 @@ impl Traefik {
                 .env("VERIFIER_URL", &upstreams.verifier[0])
                 .env("ECHO_URL", upstreams.echo);
         };
-        let mut make = Command::new("/bin/sh");
-        make.arg(config.join("certificate.sh"));
-        environment(&mut make);
-        let made = make.output().unwrap();
+        let mut script = Command::new("/bin/sh");
+        script.arg(config.join("certificate.sh"));
+        environment(&mut script);
+        let made = script.output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut start = Command::new("/bin/sh");
         start.arg(config.join("start.sh"));

@@ -1,6 +1,6 @@
 //! A whole installation on free ports.
 
-use std::{collections::BTreeMap, net::SocketAddr, process::Command, time::Duration};
+use std::{net::SocketAddr, process::Command, time::Duration};
 
 use mcp_gateway_sandbox::{
     Running,
@@ -24,7 +24,7 @@ pub(crate) enum Layout {
     Apart(usize),
 }
 
-const PASSWORD: &str = "the-password-of-the-auth-server";
+pub(crate) const PASSWORD: &str = "the-password-of-the-auth-server";
 const VERIFIER_PASSWORD: &str = "the-password-of-the-verifier";
 
 /// A whole installation.
@@ -45,43 +45,17 @@ impl World {
     }
 
     /// Starts everything with further settings of the gateway.
-    pub(crate) async fn start_with(layout: Layout, settings: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+    pub(crate) async fn start_with(layout: Layout, settings: &[(&'static str, &str)]) -> Self {
         let redis = RedisServer::with(RedisSetup {
             acl: users(),
             persistent: true,
             ..RedisSetup::default()
         });
-        let github_options = Options::default();
-        let app = (
-            github_options.client_id.clone(),
-            github_options.client_secret.clone(),
-        );
-        let github = StandInGithub::new(github_options).start().unwrap();
-        let sample = SampleServer::default().start().unwrap();
-        let ports = Ports::free();
-        let mut common = BTreeMap::from([
-            ("BASE_DOMAIN", format!("{DOMAIN}:{}", ports.https)),
-            ("LOG_LEVEL", "debug".to_owned()),
-        ]);
-        common.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let auth_settings = BTreeMap::from([
-            ("GITHUB_CLIENT_ID", app.0),
-            ("GITHUB_CLIENT_SECRET", app.1),
-            ("GITHUB_WEB_URL", github.url()),
-            ("GITHUB_API_URL", format!("{}/api/v3", github.url())),
-            ("ALLOWED_GITHUB_USERS", "OctoCat".to_owned()),
-            ("REDIS_URL", redis.url()),
-            ("REDIS_PASSWORD", PASSWORD.to_owned()),
-            (
-                "STORE_ENCRYPTION_KEY",
-                "0123456789abcdef0123456789abcdef".to_owned(),
-            ),
-        ]);
-        let verifier_settings = BTreeMap::from([
-            ("REDIS_URL", redis.url_for("verifier@")),
-            ("REDIS_PASSWORD", VERIFIER_PASSWORD.to_owned()),
-        ]);
+        let ground = Ground::prepare(redis);
+        let settings: Settings = settings
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
         let (auths, verifiers) = match layout {
             Layout::Serve => (vec!["serve"], vec![]),
             Layout::Apart(count) => (vec!["auth-server"; count], vec!["verifier"; count]),
@@ -89,26 +63,59 @@ impl World {
         let mut gateway = Vec::new();
         let mut auth_urls = Vec::new();
         for subcommand in auths {
-            let (process, url) = spawn(&directory, subcommand, &common, &auth_settings).await;
+            let (process, url) = ground
+                .spawn(
+                    subcommand,
+                    &[&ground.auth_settings(), &ground.common(), &settings],
+                )
+                .await;
             gateway.push(process);
             auth_urls.push(url);
         }
         let mut verifier_urls = Vec::new();
         for subcommand in verifiers {
-            let (process, url) = spawn(&directory, subcommand, &common, &verifier_settings).await;
+            let settings = [&ground.verifier_settings()[..], &ground.common(), &settings];
+            let (process, url) = ground.spawn(subcommand, &settings).await;
             gateway.push(process);
             verifier_urls.push(url);
         }
         if verifier_urls.is_empty() {
             verifier_urls.clone_from(&auth_urls);
         }
-        let echo = sample.url();
+        let echo = ground.sample.url();
         let upstreams = Upstreams {
             auth: &auth_urls,
             verifier: &verifier_urls,
             echo: &echo,
         };
-        let traefik = Traefik::start(directory.path(), ports, &upstreams).await;
+        let traefik = Traefik::start(ground.directory.path(), ground.ports, &upstreams).await;
+        Self::assemble(ground, traefik, gateway).await
+    }
+
+    /// What the predecessor's users have: its documented `.env` file, its documented labels, and `serve` in its place.
+    pub(crate) async fn of_the_predecessor(env_file: impl Fn(&Ground) -> String) -> Self {
+        let redis = RedisServer::with(RedisSetup {
+            password: Some(PASSWORD.to_owned()),
+            persistent: true,
+            ..RedisSetup::default()
+        });
+        let ground = Ground::prepare(redis);
+        std::fs::write(ground.directory.path().join(".env"), env_file(&ground)).unwrap();
+        let github = ground.github_settings();
+        let (process, url) = ground.spawn("serve", &[&github]).await;
+        let traefik = Traefik::with_predecessor_labels(&ground, &url).await;
+        Self::assemble(ground, traefik, vec![process]).await
+    }
+
+    async fn assemble(ground: Ground, traefik: Traefik, gateway: Vec<Process>) -> Self {
+        let Ground {
+            directory,
+            ports,
+            redis,
+            sample,
+            github,
+            ..
+        } = ground;
         let world = Self {
             directory,
             ports,
@@ -179,25 +186,88 @@ impl World {
     }
 }
 
-/// Starts one process of the gateway on a free port; answers its address too.
-async fn spawn(
-    directory: &TempDir,
-    subcommand: &str,
-    common: &BTreeMap<&str, String>,
-    settings: &BTreeMap<&str, String>,
-) -> (Process, String) {
-    let port = free_port();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-oauth-gateway"));
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(settings)
-        .envs(common)
-        .current_dir(directory.path())
-        .args([subcommand, "--port", &port.to_string()]);
-    let process = Process::start(&mut command, directory.path(), &format!("{subcommand}-{port}"));
-    let url = format!("http://127.0.0.1:{port}");
-    (process.ready(&format!("{url}/readyz")).await, url)
+/// What there is before the gateway starts.
+pub(crate) struct Ground {
+    pub(crate) directory: TempDir,
+    pub(crate) ports: Ports,
+    pub(crate) redis: RedisServer,
+    pub(crate) sample: RunningSample,
+    pub(crate) app: (String, String),
+    github: Running,
+}
+
+type Settings = Vec<(&'static str, String)>;
+
+impl Ground {
+    fn prepare(redis: RedisServer) -> Self {
+        let options = Options::default();
+        let app = (options.client_id.clone(), options.client_secret.clone());
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            ports: Ports::free(),
+            redis,
+            sample: SampleServer::default().start().unwrap(),
+            app,
+            github: StandInGithub::new(options).start().unwrap(),
+        }
+    }
+
+    fn common(&self) -> Settings {
+        vec![
+            ("BASE_DOMAIN", format!("{DOMAIN}:{}", self.ports.https)),
+            ("LOG_LEVEL", "debug".to_owned()),
+        ]
+    }
+
+    fn github_settings(&self) -> Settings {
+        let github = self.github.url();
+        vec![
+            ("GITHUB_API_URL", format!("{github}/api/v3")),
+            ("GITHUB_WEB_URL", github),
+        ]
+    }
+
+    fn auth_settings(&self) -> Settings {
+        let mut settings = self.github_settings();
+        settings.extend([
+            ("GITHUB_CLIENT_ID", self.app.0.clone()),
+            ("GITHUB_CLIENT_SECRET", self.app.1.clone()),
+            ("ALLOWED_GITHUB_USERS", "OctoCat".to_owned()),
+            ("REDIS_URL", self.redis.url()),
+            ("REDIS_PASSWORD", PASSWORD.to_owned()),
+            (
+                "STORE_ENCRYPTION_KEY",
+                "0123456789abcdef0123456789abcdef".to_owned(),
+            ),
+        ]);
+        settings
+    }
+
+    fn verifier_settings(&self) -> Settings {
+        vec![
+            ("REDIS_URL", self.redis.url_for("verifier@")),
+            ("REDIS_PASSWORD", VERIFIER_PASSWORD.to_owned()),
+        ]
+    }
+
+    /// Starts one process of the gateway on a free port; answers its address too.
+    async fn spawn(&self, subcommand: &str, settings: &[&[(&str, impl AsRef<str>)]]) -> (Process, String) {
+        let port = free_port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-oauth-gateway"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        for (name, value) in settings.iter().copied().flatten() {
+            command.env(name, value.as_ref());
+        }
+        let directory = self.directory.path();
+        command
+            .current_dir(directory)
+            .args([subcommand, "--port", &port.to_string()]);
+        let process = Process::start(&mut command, directory, &format!("{subcommand}-{port}"));
+        let url = format!("http://127.0.0.1:{port}");
+        (process.ready(&format!("{url}/readyz")).await, url)
+    }
 }
 
 /// The shipped Redis users, with the passwords of these tests.
