@@ -156,16 +156,18 @@ impl Browser {
         (value.starts_with(prefix) && value.len() == prefix.len() + 43).then(|| Secret::presented(value))
     }
 
-    /// Sends a cookie with the answer.
+    /// Sends a cookie with the answer, instead of one of the same name.
     pub(crate) fn send(&self, cookie: Cookie<'static>) {
-        self.outgoing.borrow_mut().push(cookie);
+        let mut outgoing = self.outgoing.borrow_mut();
+        outgoing.retain(|other| other.name() != cookie.name());
+        outgoing.push(cookie);
     }
 
     /// Whether the browser will hold the cookie of a login after this answer, ended or not.
     pub(crate) fn may_be_logged_in(&self) -> bool {
         let name = self.cookies.browser();
         let outgoing = self.outgoing.borrow();
-        let sent = outgoing.iter().rfind(|cookie| cookie.name() == name);
+        let sent = outgoing.iter().find(|cookie| cookie.name() == name);
         sent.map_or_else(
             || self.cookie(&name).is_some(),
             |cookie| !cookie.value().is_empty(),

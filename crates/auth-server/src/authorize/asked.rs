@@ -1,7 +1,7 @@
 //! What an authorization request asks for, once it is clear who asks and where the answer goes.
 
 use mcp_gateway_model::{
-    client::Client,
+    client::{Client, GrantType},
     error::ErrorCode,
     id::Login,
     pkce::CodeChallenge,
@@ -35,6 +35,7 @@ impl Asked {
     pub(crate) fn read(query: &str, client: &Client, resources: &Resources) -> Result<Self, Rejection> {
         let parameters = Parameters::parse(query.as_bytes())?;
         state_can_be_echoed(&parameters)?;
+        client_may_ask_for_codes(client)?;
         response_is_a_code(&parameters)?;
         let challenge = CodeChallenge::parse(
             parameters.get("code_challenge"),
@@ -71,6 +72,22 @@ fn state_can_be_echoed(parameters: &Parameters) -> Result<(), Rejection> {
 pub(super) fn is_state(state: &str) -> bool {
     let is_broken = |c: char| c == char::REPLACEMENT_CHARACTER || c.is_control();
     state.len() <= LONGEST_STATE && !state.chars().any(is_broken)
+}
+
+/// RFC 6749 §4.1.2.1, `unauthorized_client`.
+fn client_may_ask_for_codes(client: &Client) -> Result<(), Rejection> {
+    if client
+        .metadata
+        .grant_types
+        .contains(&GrantType::AuthorizationCode)
+    {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        ErrorCode::UnauthorizedClient,
+        "the client is not registered for authorization_code",
+        "grant_type_not_registered",
+    ))
 }
 
 /// RFC 6749 §3.1.1, and what would change where or how the answer is sent.

@@ -50,6 +50,27 @@ async fn a_callback_works_once() {
 }
 
 #[actix_web::test]
+async fn each_login_gives_the_browser_a_new_cookie_and_ends_the_old_one() {
+    let (site, request) = site_and_request().await;
+    let browser = Browser::new(&site);
+    let first = browser.to_github_and_back(&request).await;
+    let second = browser.to_github_and_back(&request).await;
+    let cookie = |got: &crate::support::login::Got| {
+        let all: Vec<_> = got.headers.get_all("set-cookie").iter().collect();
+        let all = all.iter().map(|c| c.to_str().unwrap().to_owned());
+        let mut ours: Vec<_> = all.filter(|c| c.contains("browser=")).collect();
+        assert_eq!(ours.len(), 1, "{ours:?}");
+        let value = ours.remove(0).split(['=', ';']).nth(1).unwrap().to_owned();
+        mcp_gateway_model::secret::Digest::of(value.as_bytes())
+    };
+    let one = cookie(&browser.get(&first).await);
+    let two = cookie(&browser.get(&second).await);
+    let now = site.clock.now();
+    assert_eq!(site.store.browser(&one, now).await.unwrap(), None);
+    assert!(site.store.browser(&two, now).await.unwrap().is_some());
+}
+
+#[actix_web::test]
 async fn of_many_callbacks_at_once_one_gets_a_code() {
     let (site, request) = site_and_request().await;
     let browser = Browser::new(&site);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use mcp_gateway_model::{clock::Clock, scope::ScopeSet};
+use mcp_gateway_model::{client::GrantType, clock::Clock, scope::ScopeSet};
 use mcp_gateway_store::{Rate, Store};
 use reqwest::StatusCode;
 
@@ -146,6 +146,16 @@ async fn only_codes_are_issued() {
     assert_eq!(error, "unsupported_response_type");
     let (error, text) = error_of(&[("response_type", None)]).await;
     assert_eq!((&*error, &*text), ("invalid_request", "response_type is missing"));
+}
+
+#[actix_web::test]
+async fn a_client_that_did_not_register_for_codes_gets_none() {
+    let site = Site::start().await;
+    let client = site
+        .client_with(&[REDIRECT], |m| m.grant_types = vec![GrantType::RefreshToken])
+        .await;
+    let got = Browser::new(&site).get(&site.request(&client, &[])).await;
+    assert_eq!(got.parameter("error").as_deref(), Some("unauthorized_client"));
 }
 
 #[actix_web::test]
