@@ -35,7 +35,9 @@ pub(super) async fn ready(call: &Call<'_>) -> Result<Ready, Rejection> {
     } else {
         now.plus(lifetimes.access_token)
     };
-    let client_until = lifetimes.client.map(|lifetime| now.plus(lifetime).max(until));
+    let client_until = lifetimes
+        .client
+        .map(|lifetime| next_hour(now.plus(lifetime).max(until)));
     store
         .touch_client(&call.client.id, client_until, false, now)
         .await?;
@@ -43,6 +45,11 @@ pub(super) async fn ready(call: &Call<'_>) -> Result<Ready, Rejection> {
         key: server.keys.signing(store, now).await?,
         until,
     })
+}
+
+/// The full hour after `time`: a client that refreshes often is written once an hour, not every time.
+fn next_hour(time: Timestamp) -> Timestamp {
+    Timestamp::from_secs((time.secs() / 3600 + 1) * 3600)
 }
 
 /// What a token is issued for.

@@ -29,8 +29,9 @@ use rsa::{
 use serde_json::Value;
 
 use crate::support::{
-    desk::{Desk, START, settings},
+    desk::{Desk, START},
     fragile::Fragile,
+    set::settings,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(START);
@@ -176,11 +177,17 @@ async fn a_configured_key_is_published_and_signs_and_stays_out_of_the_store() {
     assert_eq!(ring.key(&kid(&access)).unwrap().private, None);
     assert_eq!(ring.keys.len(), 2, "the generated one still verifies");
 
-    let settings = with_pem(Algorithm::EdDsa, pem.reveal());
-    let refused = admin::rotate(store.as_ref(), &settings.signing, &settings.sealing_secrets, NOW).await;
+    let configured = with_pem(Algorithm::EdDsa, pem.reveal());
+    let refused = admin::rotate(
+        store.as_ref(),
+        &configured.signing,
+        &configured.sealing_secrets,
+        NOW,
+    )
+    .await;
     assert!(refused.unwrap_err().to_string().contains("JWT_PRIVATE_KEY_B64"));
     // Without it the generated one signs again.
-    let back = Desk::start_on(store, crate::support::desk::settings()).await;
+    let back = Desk::start_on(store, settings()).await;
     let (access, _) = back.tokens(&client).await;
     assert_ne!(Some(kid(&access)), ring.signing);
     assert!(ring.key(&kid(&access)).is_some());

@@ -3,13 +3,16 @@
 mod support;
 
 mod access;
+mod audit;
 mod callback;
 mod consent;
+mod cors;
 mod faults;
 mod github;
 mod keys;
 mod pages;
 mod rfc6749_authorize;
+mod rfc6749_client;
 mod rfc6749_refresh;
 mod rfc6749_token;
 mod rfc7009;

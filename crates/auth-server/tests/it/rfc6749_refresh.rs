@@ -10,7 +10,10 @@ use mcp_gateway_store::Store;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::desk::{Desk, ECHO, FILES, octocat, settings};
+use crate::support::{
+    desk::Desk,
+    set::{ECHO, FILES, octocat, settings},
+};
 
 #[actix_web::test]
 async fn a_refresh_token_becomes_the_next_one() {

@@ -1,16 +1,18 @@
 //! Codes at the token endpoint: <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3>.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use mcp_gateway_auth_server::Limits;
 use mcp_gateway_model::{
     id::{ClientId, GrantId},
     scope::ScopeSet,
 };
 use mcp_gateway_store::Store;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::desk::{Answer, Desk, FILES, REDIRECT, Registered, VERIFIER};
+use crate::support::{
+    desk::{Answer, Desk, REDIRECT, VERIFIER},
+    set::FILES,
+};
 
 #[actix_web::test]
 async fn a_code_becomes_tokens() {
@@ -52,140 +54,6 @@ async fn the_old_path_issues_tokens_too() {
         ("code_verifier", VERIFIER),
     ];
     assert_eq!(desk.form("/oauth/token", &form).await.status, StatusCode::OK);
-}
-
-#[actix_web::test]
-async fn a_client_that_has_a_secret_must_present_it() {
-    let desk = Desk::start().await;
-    let client = desk.confidential_client().await;
-    let code = desk.code(&client).await;
-    for secret in [None, Some(""), Some("mcp_cs_wrong")] {
-        let answer = desk.redeem(&client, &code, &[("client_secret", secret)]).await;
-        assert_eq!(answer.error(), "401 invalid_client", "{secret:?}");
-    }
-    let answer = desk.redeem(&client, &code, &[]).await;
-    assert_eq!(
-        answer.status,
-        StatusCode::OK,
-        "the failures have not used the code"
-    );
-}
-
-#[actix_web::test]
-async fn a_secret_may_come_in_the_header_or_in_the_form_but_not_in_both() {
-    let desk = Desk::start().await;
-    let client = desk.confidential_client().await;
-    let secret = client.secret.clone().unwrap();
-    let basic = |secret: &str| format!("Basic {}", STANDARD.encode(format!("{}:{secret}", client.id)));
-    let code = desk.code(&client).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT),
-        ("code_verifier", VERIFIER),
-    ];
-    let wrong = desk
-        .form_with("/token", &[("authorization", &basic("wrong"))], &form)
-        .await;
-    assert_eq!(wrong.error(), "401 invalid_client");
-    assert!(wrong.header("www-authenticate").starts_with("Basic realm="));
-    let mut both = form.to_vec();
-    both.push(("client_secret", &secret));
-    let both = desk
-        .form_with("/token", &[("authorization", &basic(&secret))], &both)
-        .await;
-    assert_eq!(both.error(), "400 invalid_request");
-    let good = desk
-        .form_with("/token", &[("authorization", &basic(&secret))], &form)
-        .await;
-    assert_eq!(good.status, StatusCode::OK, "{}", good.text);
-}
-
-#[actix_web::test]
-async fn an_unknown_client_and_a_wrong_secret_get_the_same_answer() {
-    let desk = Desk::start().await;
-    let client = desk.confidential_client().await;
-    let nobody = Registered {
-        id: "mcp_client_nobody".into(),
-        ..client.clone()
-    };
-    let unknown = desk.redeem(&nobody, "x", &[]).await;
-    let wrong = desk
-        .redeem(&client, "x", &[("client_secret", Some("wrong"))])
-        .await;
-    assert_eq!(unknown.error(), "401 invalid_client");
-    assert_eq!(unknown.text, wrong.text);
-}
-
-#[actix_web::test]
-async fn a_public_client_that_presents_a_secret_is_not_believed() {
-    let desk = Desk::start().await;
-    let client = desk.public_client().await;
-    let code = desk.code(&client).await;
-    let answer = desk
-        .redeem(&client, &code, &[("client_secret", Some("something"))])
-        .await;
-    assert_eq!(answer.error(), "401 invalid_client");
-    let answer = desk.redeem(&client, &code, &[("client_secret", Some(""))]).await;
-    assert_eq!(
-        answer.status,
-        StatusCode::OK,
-        "an empty parameter counts as not sent"
-    );
-}
-
-#[actix_web::test]
-async fn whoever_guesses_secrets_is_slowed_down_and_locks_nobody_else_out() {
-    let desk = Desk::start_with(|settings| {
-        settings.limits.client_failures = Limits::default().client_failures;
-    })
-    .await;
-    let client = desk.confidential_client().await;
-    let secret = client.secret.clone().unwrap();
-    let guess = async |address: &str, secret: &str| {
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", "x"),
-            ("client_id", client.id.as_str()),
-            ("client_secret", secret),
-        ];
-        desk.form_with("/token", &[("x-forwarded-for", address)], &form)
-            .await
-    };
-    for _ in 0..10 {
-        assert_eq!(guess("203.0.113.9", "wrong").await.error(), "401 invalid_client");
-    }
-    let slowed = guess("203.0.113.9", "wrong").await;
-    assert_eq!(slowed.status, StatusCode::TOO_MANY_REQUESTS);
-    let wait: u64 = slowed.header("retry-after").parse().unwrap();
-    assert!(wait > 0);
-    let right = guess("203.0.113.9", &secret).await;
-    assert_eq!(
-        right.status,
-        StatusCode::TOO_MANY_REQUESTS,
-        "a right guess is not told apart"
-    );
-    let elsewhere = guess("198.51.100.7", &secret).await;
-    assert_eq!(
-        elsewhere.error(),
-        "400 invalid_grant",
-        "the client itself goes on"
-    );
-    desk.advance(wait);
-    assert_eq!(guess("203.0.113.9", &secret).await.error(), "400 invalid_grant");
-}
-
-#[actix_web::test]
-async fn whoever_guesses_for_many_clients_from_one_address_is_slowed_down() {
-    let desk = Desk::start().await;
-    let mut statuses = Vec::new();
-    for client in 0..60 {
-        let id = format!("mcp_client_{client}");
-        let form = [("grant_type", "refresh_token"), ("client_id", id.as_str())];
-        statuses.push(desk.form("/token", &form).await.status.as_u16());
-    }
-    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 40);
-    assert!(statuses[40..].iter().all(|status| *status == 429));
 }
 
 #[actix_web::test]
@@ -436,43 +304,4 @@ async fn a_grant_that_ended_between_consent_and_redemption_gives_nothing() {
         desk.redeem(&client, &code, &[]).await.error(),
         "400 invalid_grant"
     );
-}
-
-#[actix_web::test]
-async fn browsers_may_call_the_token_endpoint_without_credentials() {
-    let desk = Desk::start().await;
-    let origin = [
-        ("origin", "https://inspector.example.com"),
-        ("access-control-request-method", "POST"),
-    ];
-    for path in [
-        "/token",
-        "/oauth/token",
-        "/register",
-        "/register/mcp_client_x",
-        "/revoke",
-        "/introspect",
-        "/jwks",
-        "/.well-known/oauth-authorization-server",
-        "/.well-known/oauth-authorization-server/mcp",
-        "/.well-known/openid-configuration",
-    ] {
-        let preflight = desk.send(Method::OPTIONS, path, &origin).await;
-        assert_eq!(preflight.status, StatusCode::NO_CONTENT, "{path}");
-        assert_eq!(preflight.header("access-control-allow-origin"), "*", "{path}");
-        assert!(
-            preflight
-                .header("access-control-allow-headers")
-                .contains("authorization")
-        );
-        assert_eq!(preflight.header("access-control-allow-credentials"), "");
-        let answer = desk.send(Method::PATCH, path, &origin).await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
-        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
-        assert!(
-            answer
-                .header("access-control-expose-headers")
-                .contains("WWW-Authenticate")
-        );
-    }
 }

@@ -7,7 +7,10 @@ use mcp_gateway_auth_server::settings::ResourceServer;
 use mcp_gateway_model::{resource::ResourceUri, secret::Secret};
 use serde_json::json;
 
-use crate::support::desk::{Answer, Desk, ECHO, FILES};
+use crate::support::{
+    desk::{Answer, Desk},
+    set::{ECHO, FILES},
+};
 
 /// A site where both resource servers may ask.
 async fn desk_with_resource_servers() -> Desk {

@@ -11,7 +11,7 @@ use mcp_gateway_model::{
 };
 use serde_json::Value;
 
-use crate::support::desk::{Desk, ECHO};
+use crate::support::{desk::Desk, set::ECHO};
 
 const SHARED: &str = "a shared secret of thirty-two bytes";
 

@@ -3,3 +3,4 @@
 pub(crate) mod desk;
 pub(crate) mod fragile;
 pub(crate) mod login;
+pub(crate) mod set;

@@ -5,42 +5,31 @@
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
-use mcp_gateway_auth_server::{
-    AuthServer, GithubSettings, Lifetimes, Limits, Settings, routes, settings::SigningSettings,
-};
+use mcp_gateway_auth_server::{AuthServer, Settings, routes};
 use mcp_gateway_model::{
-    access::AllowedUsers,
     clock::{Clock, ManualClock, Timestamp},
-    cors::CorsOrigins,
-    grant::{Code, Grant, User},
-    id::{ClientId, GrantId, Login, UserId},
-    issuer::Issuer,
-    key::Algorithm,
+    grant::{Code, Grant},
+    id::{ClientId, GrantId},
     pkce::CodeChallenge,
-    proxy::TrustedProxies,
     redirect::RedirectUri,
-    resource::{Resource, ResourceUri, Resources},
+    resource::ResourceUri,
     scope::ScopeSet,
     secret::{Secret, random_text},
 };
-use mcp_gateway_store::{EmbeddedStore, Rate, Store};
+use mcp_gateway_store::{EmbeddedStore, Store};
 use prometheus::proto::MetricFamily;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use url::Url;
 
-use super::fragile::Fragile;
+use super::{
+    fragile::Fragile,
+    set::{ECHO, octocat, settings},
+};
 
 /// The verifier of every code here.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// Where every client here is redirected to.
 pub(crate) const REDIRECT: &str = "https://client.example.com/cb";
-/// The resource of every consent here.
-pub(crate) const ECHO: &str = "https://echo.example.com/mcp";
-/// Another resource.
-pub(crate) const FILES: &str = "https://files.example.com/mcp";
-/// The issuer.
-pub(crate) const ISSUER: &str = "https://auth.example.com";
 /// When every test begins.
 pub(crate) const START: u64 = 1_800_000_000;
 
@@ -240,37 +229,7 @@ impl Desk {
         client: &Registered,
         change: impl FnOnce(&mut Grant, &mut Code),
     ) -> String {
-        let now = self.now();
-        let id = GrantId::generate();
-        let text = Secret::presented(format!("mcp_ac_{id}.{}", random_text::<32>()));
-        let client = ClientId::parse(&client.id).unwrap();
-        let expires_at = now.plus(Duration::from_secs(60));
-        let mut grant = Grant {
-            id: id.clone(),
-            client: client.clone(),
-            user: octocat(),
-            audiences: vec![ResourceUri::parse(ECHO).unwrap()],
-            scopes: ScopeSet::parse("read write").unwrap(),
-            authenticated_at: now,
-            created_at: now,
-            expires_at,
-        };
-        let mut code = Code {
-            grant: id,
-            digest: text.digest(),
-            client,
-            redirect_uri: RedirectUri::parse(REDIRECT).unwrap(),
-            redirect_uri_was_sent: true,
-            challenge: CodeChallenge::of(VERIFIER),
-            expires_at,
-        };
-        change(&mut grant, &mut code);
-        let remembered = now.plus(Duration::from_secs(31_536_000));
-        self.store
-            .begin_grant(&grant, &code, remembered, now)
-            .await
-            .unwrap();
-        text.reveal().to_owned()
+        put_code(self.store.as_ref(), &client.id, self.now(), change).await
     }
 
     /// Redeems a code as its client would, with `changes` made to the form: a value, or `None` to leave a member out.
@@ -355,62 +314,38 @@ impl Desk {
     }
 }
 
-/// Who consents here.
-pub(crate) fn octocat() -> User {
-    User {
-        id: UserId(583_231),
-        login: Login::parse("OctoCat").unwrap(),
-        shown_login: "OctoCat".into(),
-        name: Some("The Octocat".into()),
-        email: None,
-    }
-}
-
-/// Settings with two resources, and limits that only the tests of limits reach.
-pub(crate) fn settings() -> Settings {
-    let scopes = |text| ScopeSet::parse(text).unwrap();
-    let resource = |uri| Resource {
-        uri: ResourceUri::parse(uri).unwrap(),
-        name: None,
-        scopes: scopes("read write"),
-        default_scopes: scopes("read"),
+/// Puts a consent of octocat's for `client` into the store. The code.
+pub(crate) async fn put_code(
+    store: &dyn Store,
+    client: &str,
+    now: Timestamp,
+    change: impl FnOnce(&mut Grant, &mut Code),
+) -> String {
+    let id = GrantId::generate();
+    let text = Secret::presented(format!("mcp_ac_{id}.{}", random_text::<32>()));
+    let client = ClientId::parse(client).unwrap();
+    let expires_at = now.plus(Duration::from_secs(60));
+    let mut grant = Grant {
+        id: id.clone(),
+        client: client.clone(),
+        user: octocat(),
+        audiences: vec![ResourceUri::parse(ECHO).unwrap()],
+        scopes: ScopeSet::parse("read write").unwrap(),
+        authenticated_at: now,
+        created_at: now,
+        expires_at,
     };
-    let issuer = Issuer::parse(ISSUER).unwrap();
-    let plenty = Rate {
-        count: 10_000,
-        period: Duration::from_secs(1),
-        burst: 10_000,
+    let mut code = Code {
+        grant: id,
+        digest: text.digest(),
+        client,
+        redirect_uri: RedirectUri::parse(REDIRECT).unwrap(),
+        redirect_uri_was_sent: true,
+        challenge: CodeChallenge::of(VERIFIER),
+        expires_at,
     };
-    Settings {
-        resources: Resources::new(
-            vec![resource(ECHO), resource(FILES)],
-            Vec::new(),
-            issuer.authority(),
-        ),
-        issuer,
-        allowed_users: AllowedUsers::parse("octocat").unwrap(),
-        github: GithubSettings {
-            client_id: "id".into(),
-            client_secret: Secret::presented("secret".into()),
-            web_url: Url::parse("https://github.com").unwrap(),
-            api_url: Url::parse("https://api.github.com").unwrap(),
-        },
-        lifetimes: Lifetimes::default(),
-        limits: Limits {
-            register: plenty,
-            manage: plenty,
-            token: plenty,
-            introspect: plenty,
-            revoke: plenty,
-            ..Limits::default()
-        },
-        cors: CorsOrigins::default(),
-        trusted_proxies: TrustedProxies::default(),
-        signing: SigningSettings {
-            algorithm: Algorithm::EdDsa,
-            ..SigningSettings::default()
-        },
-        sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
-        resource_servers: Vec::new(),
-    }
+    change(&mut grant, &mut code);
+    let remembered = now.plus(Duration::from_secs(31_536_000));
+    store.begin_grant(&grant, &code, remembered, now).await.unwrap();
+    text.reveal().to_owned()
 }

@@ -1,0 +1,88 @@
+//! What the servers of these tests are set to, and who comes to them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::time::Duration;
+
+use mcp_gateway_auth_server::{GithubSettings, Lifetimes, Limits, Settings, settings::SigningSettings};
+use mcp_gateway_model::{
+    access::AllowedUsers,
+    cors::CorsOrigins,
+    grant::User,
+    id::{Login, UserId},
+    issuer::Issuer,
+    key::Algorithm,
+    proxy::TrustedProxies,
+    resource::{Resource, ResourceUri, Resources},
+    scope::ScopeSet,
+    secret::Secret,
+};
+use mcp_gateway_store::Rate;
+use url::Url;
+
+/// The resource of every consent here.
+pub(crate) const ECHO: &str = "https://echo.example.com/mcp";
+/// Another resource.
+pub(crate) const FILES: &str = "https://files.example.com/mcp";
+/// The issuer.
+pub(crate) const ISSUER: &str = "https://auth.example.com";
+
+/// Who consents here.
+pub(crate) fn octocat() -> User {
+    User {
+        id: UserId(583_231),
+        login: Login::parse("OctoCat").unwrap(),
+        shown_login: "OctoCat".into(),
+        name: Some("The Octocat".into()),
+        email: None,
+    }
+}
+
+/// Settings with two resources, and limits that only the tests of limits reach.
+pub(crate) fn settings() -> Settings {
+    let scopes = |text| ScopeSet::parse(text).unwrap();
+    let resource = |uri| Resource {
+        uri: ResourceUri::parse(uri).unwrap(),
+        name: None,
+        scopes: scopes("read write"),
+        default_scopes: scopes("read"),
+    };
+    let issuer = Issuer::parse(ISSUER).unwrap();
+    let plenty = Rate {
+        count: 10_000,
+        period: Duration::from_secs(1),
+        burst: 10_000,
+    };
+    Settings {
+        resources: Resources::new(
+            vec![resource(ECHO), resource(FILES)],
+            Vec::new(),
+            issuer.authority(),
+        ),
+        issuer,
+        allowed_users: AllowedUsers::parse("octocat").unwrap(),
+        github: GithubSettings {
+            client_id: "id".into(),
+            client_secret: Secret::presented("secret".into()),
+            web_url: Url::parse("https://github.com").unwrap(),
+            api_url: Url::parse("https://api.github.com").unwrap(),
+        },
+        lifetimes: Lifetimes::default(),
+        limits: Limits {
+            register: plenty,
+            manage: plenty,
+            token: plenty,
+            introspect: plenty,
+            revoke: plenty,
+            ..Limits::default()
+        },
+        cors: CorsOrigins::default(),
+        trusted_proxies: TrustedProxies::default(),
+        signing: SigningSettings {
+            algorithm: Algorithm::EdDsa,
+            ..SigningSettings::default()
+        },
+        sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
+        resource_servers: Vec::new(),
+    }
+}
