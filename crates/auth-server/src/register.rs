@@ -26,8 +26,11 @@ use crate::{
 };
 
 /// `POST /register`: everybody may, and each registration is a client of its own.
-pub(crate) async fn register(context: Context, body: JsonObject) -> Result<HttpResponse, Rejection> {
-    let answer = admit_and_add(&context, &body).await;
+pub(crate) async fn register(
+    context: Context,
+    body: Result<JsonObject, Rejection>,
+) -> Result<HttpResponse, Rejection> {
+    let answer = admit_and_add(&context, body).await;
     if let Err(rejection) = &answer {
         let mut line = Line::new(Event::RegistrationRefused, &context.request_id);
         line.reason = Some(rejection.reason().code);
@@ -36,7 +39,10 @@ pub(crate) async fn register(context: Context, body: JsonObject) -> Result<HttpR
     answer
 }
 
-async fn admit_and_add(context: &Context, body: &JsonObject) -> Result<HttpResponse, Rejection> {
+async fn admit_and_add(
+    context: &Context,
+    body: Result<JsonObject, Rejection>,
+) -> Result<HttpResponse, Rejection> {
     let (server, now) = (&context.server, context.now);
     let store = server.store.as_ref();
     limit::by_address(
@@ -47,7 +53,7 @@ async fn admit_and_add(context: &Context, body: &JsonObject) -> Result<HttpRespo
         now,
     )
     .await?;
-    let metadata = read_metadata(body.members())?;
+    let metadata = read_metadata(body?.members())?;
     let secret = issue_secret(&metadata);
     let token = Secret::generate(SecretKind::RegistrationToken);
     let client = Client {

@@ -25,10 +25,11 @@ use crate::{
 pub(crate) async fn token(
     context: Context,
     request: HttpRequest,
-    form: Form,
+    form: Result<Form, Rejection>,
 ) -> Result<HttpResponse, Rejection> {
-    let claimed = form.0.get("client_id").and_then(|id| ClientId::parse(id).ok());
-    let answer = exchange(&context, &request, form.0).await;
+    let claimed = form.as_ref().ok().and_then(|form| form.0.get("client_id"));
+    let claimed = claimed.and_then(|id| ClientId::parse(id).ok());
+    let answer = exchange(&context, &request, form).await;
     if let Err(rejection) = &answer {
         let mut line = Line::new(Event::TokenRefused, &context.request_id);
         line.client = claimed.as_ref();
@@ -41,11 +42,12 @@ pub(crate) async fn token(
 async fn exchange(
     context: &Context,
     request: &HttpRequest,
-    mut form: Parameters,
+    form: Result<Form, Rejection>,
 ) -> Result<HttpResponse, Rejection> {
     let server = &context.server;
     let rate = server.settings.limits.token;
     limit::by_address(server.store.as_ref(), "token", context.address, rate, context.now).await?;
+    let Form(mut form) = form?;
     let credentials = Credentials::read(request, &mut form)?;
     let AuthenticatedClient(client) = authenticate(context, &credentials).await?;
     let call = Call {
