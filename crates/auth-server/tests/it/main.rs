@@ -4,6 +4,7 @@ mod support;
 
 mod access;
 mod audit;
+mod audit_login;
 mod callback;
 mod consent;
 mod cors;

@@ -174,7 +174,8 @@ impl Site {
     }
 }
 
-fn settings(issuer: &str, github: &str) -> Settings {
+/// The settings of these tests.
+pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
     let scopes = |text| ScopeSet::parse(text).unwrap();
     let resource = Resource {
         uri: ResourceUri::parse(ECHO).unwrap(),
