@@ -25,3 +25,4 @@ mod rfc8414;
 mod rfc8707;
 mod rfc9068;
 mod rfc9207;
+mod whole;
