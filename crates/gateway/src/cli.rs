@@ -1,5 +1,7 @@
 //! The command line.
 
+mod operate;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -8,9 +10,12 @@ use clap_complete::Shell;
 use crate::{
     check_config,
     config::{Config, Faults, Flags, Role, Sources, variables},
+    dev,
     failure::Failure,
     healthcheck, serve,
 };
+
+use operate::{AdminCommand, KeysCommand};
 
 /// OAuth 2.1 in front of any MCP server.
 #[derive(Debug, Parser)]
@@ -21,6 +26,7 @@ pub(crate) struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
+  mcp-oauth-gateway dev                        try it on this machine
   mcp-oauth-gateway check-config               look at the configuration before it is used
   mcp-oauth-gateway serve --host 0.0.0.0       both servers in one process
 
@@ -30,6 +36,11 @@ const SERVE_EXAMPLES: &str = "Examples:
   mcp-oauth-gateway serve --host 0.0.0.0 --port 8000
   mcp-oauth-gateway serve --config gateway.toml
   DATA_DIR=/var/lib/mcp-oauth-gateway mcp-oauth-gateway serve --env-file production.env
+";
+
+const DEV_EXAMPLES: &str = "Examples:
+  mcp-oauth-gateway dev
+  mcp-oauth-gateway dev --port 8001 --data-dir ./data
 ";
 
 #[derive(Debug, Subcommand)]
@@ -43,12 +54,21 @@ enum Command {
     /// Run the verifier alone (needs Redis): it holds no key that can mint a token
     #[command(after_help = "Example:\n  mcp-oauth-gateway verifier --host 0.0.0.0", after_long_help = long_help())]
     Verifier(ServerArgs),
+    /// Run the gateway, a protected sample MCP server and a stand-in GitHub on this machine, to try it
+    #[command(after_help = DEV_EXAMPLES)]
+    Dev(DevArgs),
     /// Show the effective configuration, and ask Redis and GitHub whether they can be reached
     #[command(after_help = "Examples:\n  mcp-oauth-gateway check-config\n  mcp-oauth-gateway check-config --role verifier --json", after_long_help = long_help())]
     CheckConfig(CheckArgs),
     /// Ask the gateway on this machine whether it is alive; exit code 0 or 1
     #[command(after_help = "Example:\n  mcp-oauth-gateway healthcheck --port 8000")]
     Healthcheck(HealthArgs),
+    /// Make, show, rotate and retire signing keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Look after a gateway that runs
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Write a completion script for a shell
     #[command(
         after_help = "Example:\n  mcp-oauth-gateway completions bash > /etc/bash_completion.d/mcp-oauth-gateway"
@@ -85,6 +105,24 @@ pub(crate) struct ServerArgs {
     port: Option<u16>,
     #[command(flatten)]
     config: ConfigArgs,
+}
+
+/// Options of `dev`.
+#[derive(Clone, Debug, Args)]
+#[cfg_attr(
+    not(feature = "sandbox"),
+    expect(dead_code, reason = "without the sandbox, dev only explains itself")
+)]
+pub(crate) struct DevArgs {
+    /// Address to listen on: this machine's own only
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8000)]
+    pub(crate) port: u16,
+    /// Where the state is kept; without it everything is forgotten at the end
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 /// Options of `check-config`.
@@ -143,6 +181,9 @@ impl Cli {
                 serve::run(load(&args.flags(), Role::AuthServer)?, Role::AuthServer).await
             }
             Command::Verifier(args) => serve::run(load(&args.flags(), Role::Verifier)?, Role::Verifier).await,
+            Command::Dev(args) => dev::run(&args).await,
+            Command::Keys(command) => operate::keys(command).await,
+            Command::Admin(command) => operate::admin(command).await,
             Command::CheckConfig(args) => check_config::run(&args).await,
             Command::Healthcheck(args) => healthcheck::run(&args.server.flags()).await,
             Command::Completions { shell } => {

@@ -7,8 +7,6 @@ use crate::config::Faults;
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command line asks for something impossible: 2, as for options that do not exist.
-    Usage(String),
     /// The configuration has faults: 64 (`EX_USAGE` of sysexits.h).
     Configuration(String),
     /// It did not work: 1.
@@ -20,7 +18,6 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Runtime(_) => 1,
-            Self::Usage(_) => 2,
             Self::Configuration(_) => 64,
         })
     }
@@ -39,7 +36,7 @@ impl From<Faults> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(text) | Self::Configuration(text) | Self::Runtime(text)) = self;
+        let (Self::Configuration(text) | Self::Runtime(text)) = self;
         f.write_str(text)
     }
 }

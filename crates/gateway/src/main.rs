@@ -1,8 +1,14 @@
 //! The executable `mcp-oauth-gateway`: OAuth 2.1 in front of any MCP server.
 
+mod admin;
 mod check_config;
 mod cli;
 mod config;
+#[cfg(feature = "sandbox")]
+mod dev;
+#[cfg(not(feature = "sandbox"))]
+#[path = "no_dev.rs"]
+mod dev;
 mod failure;
 mod healthcheck;
 mod logs;

@@ -13,7 +13,8 @@ use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web
 use tracing::{info, warn};
 
 use crate::{
-    config::{Config, Listen, Role},
+    admin::{self, socket::Socket},
+    config::{Config, Listen, Role, StoreConfig},
     failure::Failure,
     logs,
 };
@@ -36,6 +37,7 @@ pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
     let tls = config.listen.tls.as_ref().map(tls::set_up).transpose()?;
     let parts = Parts::put_together(&config, role).await?;
     let listener = bind(&config.listen.host, config.listen.port)?;
+    let _socket = take_orders(&config, &parts)?;
     let address = listener.local_addr().map_err(Failure::runtime)?;
     let mut handles = Vec::new();
     if let Some(metrics) = config.listen.metrics {
@@ -46,6 +48,19 @@ pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
     let name = role.name();
     info!(%address, issuer = %config.issuer, "{name} {} listens", env!("CARGO_PKG_VERSION"));
     until_signalled(server, handles, edge, &config.listen).await
+}
+
+/// With an embedded store, takes an operator's orders over a socket beside it.
+///
+/// # Errors
+/// [`Failure`] when the socket cannot be made.
+pub(crate) fn take_orders(config: &Config, parts: &Parts) -> Result<Option<Socket>, Failure> {
+    match (&config.store, &parts.office) {
+        (StoreConfig::Directory(directory), Some(office)) => {
+            admin::socket::listen(directory, office.clone()).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Takes the address.

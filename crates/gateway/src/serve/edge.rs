@@ -117,7 +117,11 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
             let mut response = explained_error(&error);
             finish(&edge, response.headers_mut(), &id);
             let status = response.status();
-            (Err(InternalError::from_response(error, response).into()), status, None)
+            (
+                Err(InternalError::from_response(error, response).into()),
+                status,
+                None,
+            )
         }
     };
     edge.answers.with_label_values(&[status.as_str()]).inc();

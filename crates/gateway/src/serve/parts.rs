@@ -28,6 +28,7 @@ use super::{
     health::{self, Health},
 };
 use crate::{
+    admin::Office,
     config::{Config, Role},
     failure::Failure,
     store::{self, Opened, copy},
@@ -46,6 +47,8 @@ pub(crate) struct Parts {
     /// Verifies, but for an authorization server on its own: there it only describes the resources.
     verifier: Arc<Verifier>,
     role: Role,
+    /// Takes an operator's orders, where the store is this process's own.
+    pub(crate) office: Option<Office>,
 }
 
 impl Parts {
@@ -66,6 +69,10 @@ impl Parts {
             _ => None,
         };
         let verifier = verifier(config, &opened, &clock, &registry)?;
+        let office = opened
+            .store
+            .as_ref()
+            .map(|store| Office::new(config, store, &opened.sealing_secrets));
         let health = Health {
             edge: edge.clone(),
             reader: opened.reader,
@@ -80,6 +87,7 @@ impl Parts {
             auth_server,
             verifier,
             role,
+            office,
         })
     }
 

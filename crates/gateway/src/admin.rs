@@ -1,0 +1,185 @@
+//! What an operator does to a running gateway: signing keys and pinned logins. With Redis it is done there, and every
+//! process notices; the embedded store belongs to one process, so that one is asked over its socket.
+
+pub(crate) mod socket;
+
+use std::sync::Arc;
+
+use mcp_gateway_auth_server::{
+    audit::{Event, Line},
+    keys::admin as keys,
+    settings::SigningSettings,
+};
+use mcp_gateway_model::{
+    clock::{Clock, SystemClock, Timestamp},
+    id::{KeyId, Login, RequestId},
+    secret::Secret,
+};
+use mcp_gateway_store::Store;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Config, Role, StoreConfig},
+    failure::Failure,
+    serve::parts::auth_settings,
+    store,
+};
+
+/// What is to be done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// Show the signing keys.
+    ListKeys,
+    /// Make a new key that signs from now on.
+    RotateKeys,
+    /// Remove a key.
+    RetireKey(KeyId),
+    /// Forget whom a login is pinned to, and end what that user allowed.
+    Unpin(Login),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Done {
+    /// The keys.
+    Keys(Vec<Key>),
+    /// The key that signs now.
+    Rotated(KeyId),
+    /// The key is gone.
+    Retired(KeyId),
+    /// The login is free again.
+    Unpinned {
+        /// Whom it was pinned to; `None` if to nobody.
+        user: Option<u64>,
+        /// How many grants of that user ended.
+        grants: usize,
+    },
+}
+
+/// A signing key, as an operator sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Key {
+    pub(crate) kid: KeyId,
+    pub(crate) algorithm: String,
+    /// Seconds since the epoch.
+    pub(crate) created_at: u64,
+    /// Seconds since the epoch; `None` while it signs.
+    pub(crate) replaced_at: Option<u64>,
+    pub(crate) signs: bool,
+    /// Whether the store keeps the private part; else the configuration does.
+    pub(crate) kept_in_store: bool,
+}
+
+/// What orders are carried out on.
+#[derive(Clone)]
+pub(crate) struct Office {
+    store: Arc<dyn Store>,
+    signing: Arc<SigningSettings>,
+    sealing_secrets: Arc<Vec<Secret>>,
+}
+
+impl Office {
+    /// For a store that is open here.
+    pub(crate) fn new(config: &Config, store: &Arc<dyn Store>, sealing_secrets: &[Secret]) -> Self {
+        let settings = auth_settings(config, sealing_secrets);
+        Self {
+            store: Arc::clone(store),
+            signing: Arc::new(settings.signing),
+            sealing_secrets: Arc::new(settings.sealing_secrets),
+        }
+    }
+
+    /// Carries out an order.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub(crate) async fn carry_out(&self, order: &Order) -> Result<Done, String> {
+        let now = SystemClock.now();
+        let store = self.store.as_ref();
+        let done = match order {
+            Order::ListKeys => Done::Keys(self.list().await?),
+            Order::RotateKeys => keys::rotate(store, &self.signing, &self.sealing_secrets, now)
+                .await
+                .map(Done::Rotated)
+                .map_err(|error| error.to_string())?,
+            Order::RetireKey(kid) => {
+                keys::retire(store, kid)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                Done::Retired(kid.clone())
+            }
+            Order::Unpin(login) => self.unpin(login).await?,
+        };
+        if !matches!(order, Order::ListKeys) {
+            note(order);
+        }
+        Ok(done)
+    }
+
+    async fn list(&self) -> Result<Vec<Key>, String> {
+        let listed = keys::list(self.store.as_ref())
+            .await
+            .map_err(|error| error.to_string())?;
+        let keys = listed.into_iter().map(|key| Key {
+            kid: key.kid,
+            algorithm: key.algorithm.to_string(),
+            created_at: key.created_at.secs(),
+            replaced_at: key.replaced_at.map(Timestamp::secs),
+            signs: key.signs,
+            kept_in_store: key.is_kept,
+        });
+        Ok(keys.collect())
+    }
+
+    /// Grants of the user go too: a refresh of theirs would pin the login to them again.
+    async fn unpin(&self, login: &Login) -> Result<Done, String> {
+        let problem = |error: mcp_gateway_store::StoreError| error.to_string();
+        let now = SystemClock.now();
+        let user = self.store.unpin(login).await.map_err(problem)?;
+        let mut ended = 0;
+        if let Some(user) = user {
+            for grant in self.store.grants_of_user(user, now).await.map_err(problem)? {
+                ended += usize::from(self.store.end_grant(&grant.id, now).await.map_err(problem)?);
+            }
+        }
+        Ok(Done::Unpinned {
+            user: user.map(|user| user.0),
+            grants: ended,
+        })
+    }
+}
+
+fn note(order: &Order) {
+    let request_id = RequestId::generate();
+    let mut line = Line::new(Event::Administered, &request_id);
+    match order {
+        Order::ListKeys => line.reason = Some("keys_listed"),
+        Order::RotateKeys => line.reason = Some("keys_rotated"),
+        Order::RetireKey(_) => line.reason = Some("key_retired"),
+        Order::Unpin(login) => {
+            line.reason = Some("login_unpinned");
+            line.login = Some(login.as_str());
+        }
+    }
+    line.write();
+}
+
+/// Has an order carried out: by the running gateway if its store is embedded, else here.
+///
+/// # Errors
+/// [`Failure`] says what is in the way.
+pub(crate) async fn order(config: &Config, order: &Order) -> Result<Done, Failure> {
+    if let StoreConfig::Directory(directory) = &config.store
+        && let Some(answer) = socket::ask(directory, order).await?
+    {
+        return answer.map_err(Failure::Runtime);
+    }
+    let opened = store::open(config, Role::Serve)?;
+    let store = opened
+        .store
+        .ok_or_else(|| Failure::Runtime("there is no store to work on".to_owned()))?;
+    let office = Office::new(config, &store, &opened.sealing_secrets);
+    office.carry_out(order).await.map_err(Failure::Runtime)
+}
