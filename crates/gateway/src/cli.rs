@@ -109,10 +109,6 @@ pub(crate) struct ServerArgs {
 
 /// Options of `dev`.
 #[derive(Clone, Debug, Args)]
-#[cfg_attr(
-    not(feature = "sandbox"),
-    expect(dead_code, reason = "without the sandbox, dev only explains itself")
-)]
 pub(crate) struct DevArgs {
     /// Address to listen on: this machine's own only
     #[arg(long, default_value = "127.0.0.1")]

@@ -40,6 +40,7 @@ pub(crate) enum Role {
     /// The verifier alone: it must not be able to mint a token.
     Verifier,
     /// Both, on this machine only, with everything they need made up.
+    #[cfg(feature = "sandbox")]
     #[value(skip)]
     Dev,
 }
@@ -51,6 +52,7 @@ impl Role {
             Self::Serve => "serve",
             Self::AuthServer => "auth-server",
             Self::Verifier => "verifier",
+            #[cfg(feature = "sandbox")]
             Self::Dev => "dev",
         }
     }

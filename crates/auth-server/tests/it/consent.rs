@@ -56,6 +56,22 @@ async fn a_browser_that_logged_in_is_spared_github_but_never_the_consent() {
 }
 
 #[actix_web::test]
+async fn no_consent_is_remembered_that_a_cross_site_request_could_ride() {
+    let (site, request) = site_and_request().await;
+    let browser = Browser::new(&site);
+    browser.log_in(&request).await.location();
+    for fetched_from in ["cross-site", "same-site", "same-origin", "none"] {
+        let headers = [("sec-fetch-site", fetched_from), ("sec-fetch-mode", "navigate")];
+        let page = browser.get_with(&request, &headers).await;
+        assert_eq!((page.status, page.title()), (StatusCode::OK, "Allow access?"));
+        assert!(!page.headers.contains_key("location"), "{fetched_from}");
+    }
+    let silent = browser.get(&format!("{request}&prompt=none")).await;
+    assert_eq!(silent.parameter("error").as_deref(), Some("interaction_required"));
+    assert_eq!(silent.parameter("code"), None);
+}
+
+#[actix_web::test]
 async fn after_fifteen_minutes_github_is_asked_again() {
     let (site, request) = site_and_request().await;
     let browser = Browser::new(&site);

@@ -25,4 +25,5 @@ mod rfc8414;
 mod rfc8707;
 mod rfc9068;
 mod rfc9207;
+mod ssrf;
 mod whole;

@@ -24,6 +24,21 @@ async fn a_client_that_has_a_secret_must_present_it() {
 }
 
 #[actix_web::test]
+async fn a_client_that_has_a_secret_cannot_refresh_without_it() {
+    let desk = Desk::start().await;
+    let client = desk.confidential_client().await;
+    let (_, refresh) = desk.tokens(&client).await;
+    for secret in [None, Some(""), Some("mcp_cs_wrong")] {
+        let answer = desk
+            .refresh(&client, &refresh, &[("client_secret", secret)])
+            .await;
+        assert_eq!(answer.error(), "401 invalid_client", "{secret:?}");
+    }
+    let answer = desk.refresh(&client, &refresh, &[]).await;
+    assert_eq!(answer.status, StatusCode::OK, "the failures have not used it");
+}
+
+#[actix_web::test]
 async fn a_secret_may_come_in_the_header_or_in_the_form_but_not_in_both() {
     let desk = Desk::start().await;
     let client = desk.confidential_client().await;

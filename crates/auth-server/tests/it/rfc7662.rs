@@ -114,6 +114,21 @@ async fn public_clients_and_strangers_cannot_ask() {
 }
 
 #[actix_web::test]
+async fn a_client_that_has_a_secret_cannot_introspect_without_it() {
+    let desk = Desk::start().await;
+    let client = desk.confidential_client().await;
+    let (access, refresh) = desk.tokens(&client).await;
+    for token in [&access, &refresh] {
+        for secret in [None, Some(""), Some("mcp_cs_wrong")] {
+            let mut form = vec![("token", token.as_str()), ("client_id", &client.id)];
+            form.extend(secret.map(|secret| ("client_secret", secret)));
+            let answer = desk.form("/introspect", &form).await;
+            assert_eq!(answer.error(), "401 invalid_client", "{secret:?}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn a_live_bearer_asks_about_its_own_grant_only() {
     let desk = Desk::start().await;
     let client = desk.public_client().await;

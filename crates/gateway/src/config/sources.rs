@@ -96,6 +96,7 @@ impl Sources {
     }
 
     /// Reads a process's environment and options, no files.
+    #[cfg(feature = "sandbox")]
     pub(crate) fn made_up(flags: &Flags, environment: BTreeMap<String, String>, faults: &mut Faults) -> Self {
         let mut sources = Self::default();
         sources.merge(&Map::new(), &HashMap::new(), &relevant(environment), faults);

@@ -6,7 +6,10 @@
 mod support;
 
 mod clients;
+mod documents;
+mod forged;
 mod predecessor;
 mod replicas;
 mod routes;
+mod secrets;
 mod whole_job;

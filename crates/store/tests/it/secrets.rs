@@ -7,7 +7,10 @@
 use mcp_gateway_model::secret::{Secret, SecretKind};
 use mcp_gateway_store::{EmbeddedStore, RedisStore, Store, testing::RedisServer};
 
-use crate::samples::{NOW, after, browser, client, code_of, grant_of, login, ring};
+use crate::{
+    samples::{NOW, after, browser, client, code_of, grant_of, login, ring},
+    walk::{still_there, walk},
+};
 
 /// Puts records under and with real secrets, and answers the secrets.
 async fn put_secrets(store: &dyn Store) -> Vec<String> {
@@ -77,4 +80,22 @@ async fn no_secret_is_readable_in_the_file() {
     let secrets = put_secrets(&store).await;
     drop(store);
     assert_absent(&std::fs::read(path).unwrap(), &secrets);
+}
+
+#[tokio::test]
+async fn no_verb_of_the_store_lists_the_keys_of_redis() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.options()).unwrap();
+    let walked = walk(&store).await;
+    still_there(&store, &walked).await;
+    store.end_grant(&walked.grant.id, NOW).await.unwrap();
+    store.end_client(&walked.client.id, NOW).await.unwrap();
+    let used: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut server.connection())
+        .unwrap();
+    assert!(used.contains("cmdstat_get:"), "{used}");
+    for command in ["keys", "scan", "sscan", "randomkey", "monitor"] {
+        assert!(!used.contains(&format!("cmdstat_{command}:")), "{used}");
+    }
 }

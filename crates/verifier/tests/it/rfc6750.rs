@@ -145,6 +145,28 @@ async fn a_refresh_token_as_bearer_opens_nothing_and_asks_nobody() {
 }
 
 #[actix_web::test]
+async fn what_mcp_name_and_mcp_method_claim_decides_nothing() {
+    let stand = Stand::new();
+    let bearer = format!("Bearer {}", stand.token());
+    let plain = stand.ask(about(ECHO)).await;
+    for (method, name) in [("tools/call", "delete_everything"), ("ping", ""), ("initialize", "read")] {
+        let claiming = || {
+            about(ECHO)
+                .insert_header(("mcp-method", method))
+                .insert_header(("mcp-name", name))
+                .insert_header(("mcp-protocol-version", "2026-07-28"))
+        };
+        let refused = stand.ask(claiming()).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(refused.challenge(), plain.challenge(), "{method} {name}");
+        let good = claiming().insert_header(("authorization", bearer.as_str()));
+        let good = stand.ask(good).await;
+        assert_eq!(good.status, StatusCode::OK, "{method} {name}");
+        assert_eq!(good.header("x-auth-scope"), Some("mcp"));
+    }
+}
+
+#[actix_web::test]
 async fn every_method_is_judged_alike() {
     let stand = Stand::new();
     for method in [

@@ -142,6 +142,22 @@ async fn a_key_that_the_token_brings_along_is_not_trusted() {
 }
 
 #[actix_web::test]
+async fn no_address_that_a_token_names_is_fetched() {
+    let stand = Stand::new();
+    let trap = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    trap.set_nonblocking(true).unwrap();
+    let address = format!("http://{}/jwks", trap.local_addr().unwrap());
+    for name in ["jku", "x5u"] {
+        let token = stand.token_headed(name, json!(address));
+        assert_refused(&stand, &token, name).await;
+    }
+    assert_refused(&stand, &stand.token_headed("kid", json!(address)), "kid").await;
+    assert_refused(&stand, &stand.token_where("iss", json!(address)), "iss").await;
+    let came = trap.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(came, Err(std::io::ErrorKind::WouldBlock));
+}
+
+#[actix_web::test]
 async fn a_kid_that_is_missing_or_odd_opens_nothing() {
     let stand = Stand::new();
     for kid in [

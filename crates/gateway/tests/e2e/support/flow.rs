@@ -73,6 +73,12 @@ impl Flow {
         self.registration["client_id"].as_str().unwrap()
     }
 
+    /// The values of the cookies that the person's browser holds.
+    pub(crate) fn cookie_values(&self) -> Vec<String> {
+        let held = self.cookies.values().filter(|value| !value.is_empty());
+        held.cloned().collect()
+    }
+
     /// A client that is registered already.
     pub(crate) fn of(http: Client, issuer: &str, client_id: &str) -> Self {
         let registration = json!({ "client_id": client_id });
