@@ -149,7 +149,11 @@ async fn what_mcp_name_and_mcp_method_claim_decides_nothing() {
     let stand = Stand::new();
     let bearer = format!("Bearer {}", stand.token());
     let plain = stand.ask(about(ECHO)).await;
-    for (method, name) in [("tools/call", "delete_everything"), ("ping", ""), ("initialize", "read")] {
+    for (method, name) in [
+        ("tools/call", "delete_everything"),
+        ("ping", ""),
+        ("initialize", "read"),
+    ] {
         let claiming = || {
             about(ECHO)
                 .insert_header(("mcp-method", method))
