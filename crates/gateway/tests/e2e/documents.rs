@@ -34,16 +34,16 @@ fn source(name: &str, file: &[&str]) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Whether `text` has the test: a function with a test's attribute, or a fact of a contract that each engine runs.
-fn has_test(text: &str, test: &str) -> bool {
+/// Whether `code` has the test: a function with a test's attribute, or a fact of a contract that each engine runs.
+fn has_test(code: &str, name: &str) -> bool {
     let mut before = "";
     let mut in_contract = false;
-    for line in text.lines().map(str::trim) {
+    for line in code.lines().map(str::trim) {
         in_contract = (in_contract || line.starts_with("contract!(")) && line != ");";
         let is_attributed =
             before.starts_with("#[") && (before.contains("test]") || before.contains("test("));
-        let is_function = line.contains(&format!("fn {test}("));
-        if (is_function && is_attributed) || (in_contract && line == format!("{test},")) {
+        let is_function = line.contains(&format!("fn {name}("));
+        if (is_function && is_attributed) || (in_contract && line == format!("{name},")) {
             return true;
         }
         before = line;
@@ -61,8 +61,8 @@ fn every_test_that_the_security_page_names_exists() {
         let [of, file @ .., test] = &parts[..] else {
             panic!("{name} is no crate::file::test");
         };
-        let text = source(of, file).map(|path| fs::read_to_string(path).unwrap());
-        if !text.is_some_and(|text| has_test(&text, test)) {
+        let code = source(of, file).map(|path| fs::read_to_string(path).unwrap());
+        if !code.is_some_and(|code| has_test(&code, test)) {
             missing.push(name);
         }
     }
