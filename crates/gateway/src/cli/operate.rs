@@ -13,7 +13,7 @@ use crate::{
     admin::{self, Done, Key, Order},
     config::Role,
     failure::Failure,
-    output::{say, say_json},
+    output::{say, say_json, utc},
 };
 
 /// What is done with signing keys.
@@ -166,5 +166,5 @@ fn line(key: &Key) -> String {
     } else {
         "from the configuration"
     };
-    format!("{kid}  {algorithm:5}  {state:8}  made {created_at}, {place}")
+    format!("{kid}  {algorithm:5}  {state:8}  made {}, {place}", utc(*created_at))
 }
