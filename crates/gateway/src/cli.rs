@@ -38,6 +38,19 @@ const SERVE_EXAMPLES: &str = "Examples:
   DATA_DIR=/var/lib/mcp-oauth-gateway mcp-oauth-gateway serve --env-file production.env
 ";
 
+const AUTH_SERVER_EXAMPLE: &str = "Example:
+  mcp-oauth-gateway auth-server --host 0.0.0.0
+";
+
+const VERIFIER_EXAMPLE: &str = "Example:
+  mcp-oauth-gateway verifier --host 0.0.0.0
+";
+
+const CHECK_EXAMPLES: &str = "Examples:
+  mcp-oauth-gateway check-config
+  mcp-oauth-gateway check-config --role verifier --json
+";
+
 const DEV_EXAMPLES: &str = "Examples:
   mcp-oauth-gateway dev
   mcp-oauth-gateway dev --port 8001 --data-dir ./data
@@ -46,19 +59,19 @@ const DEV_EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the authorization server and the verifier in one process
-    #[command(after_help = SERVE_EXAMPLES, after_long_help = long_help())]
+    #[command(after_help = SERVE_EXAMPLES, after_long_help = long_help(SERVE_EXAMPLES))]
     Serve(ServerArgs),
     /// Run the authorization server alone (needs Redis)
-    #[command(after_help = "Example:\n  mcp-oauth-gateway auth-server --host 0.0.0.0", after_long_help = long_help())]
+    #[command(after_help = AUTH_SERVER_EXAMPLE, after_long_help = long_help(AUTH_SERVER_EXAMPLE))]
     AuthServer(ServerArgs),
     /// Run the verifier alone (needs Redis): it holds no key that can mint a token
-    #[command(after_help = "Example:\n  mcp-oauth-gateway verifier --host 0.0.0.0", after_long_help = long_help())]
+    #[command(after_help = VERIFIER_EXAMPLE, after_long_help = long_help(VERIFIER_EXAMPLE))]
     Verifier(ServerArgs),
     /// Run the gateway, a protected sample MCP server and a stand-in GitHub on this machine, to try it
     #[command(after_help = DEV_EXAMPLES)]
     Dev(DevArgs),
     /// Show the effective configuration, and ask Redis and GitHub whether they can be reached
-    #[command(after_help = "Examples:\n  mcp-oauth-gateway check-config\n  mcp-oauth-gateway check-config --role verifier --json", after_long_help = long_help())]
+    #[command(after_help = CHECK_EXAMPLES, after_long_help = long_help(CHECK_EXAMPLES))]
     CheckConfig(CheckArgs),
     /// Ask the gateway on this machine whether it is alive; exit code 0 or 1
     #[command(after_help = "Example:\n  mcp-oauth-gateway healthcheck --port 8000")]
@@ -79,8 +92,8 @@ enum Command {
     },
 }
 
-fn long_help() -> String {
-    format!("{SERVE_EXAMPLES}\n{}", variables::help())
+fn long_help(examples: &str) -> String {
+    format!("{examples}\n{}", variables::help())
 }
 
 /// Where the configuration is.

@@ -187,6 +187,9 @@ fn listen(r: &mut Reader<'_>) -> Listen {
         .zip(key)
         .filter(|_| enabled)
         .map(|(certificates, key)| TlsFiles { certificates, key });
+    if let Some(Err((setting, problem))) = tls.as_ref().map(crate::serve::tls::set_up) {
+        r.faults.add(setting, problem);
+    }
     Listen {
         host: r.text("HOST").unwrap_or("127.0.0.1").to_owned(),
         port: r.number("PORT", 8000),

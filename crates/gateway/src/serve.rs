@@ -5,7 +5,7 @@ pub(crate) mod edge;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod parts;
-mod tls;
+pub(crate) mod tls;
 
 use std::{net::TcpListener, time::Duration};
 
@@ -34,7 +34,8 @@ pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
     for warning in &config.warnings {
         warn!("configuration: {warning}");
     }
-    let tls = config.listen.tls.as_ref().map(tls::set_up).transpose()?;
+    let tls = config.listen.tls.as_ref().map(tls::set_up).transpose();
+    let tls = tls.map_err(|(setting, problem)| Failure::Configuration(format!("{setting}: {problem}")))?;
     let parts = Parts::put_together(&config, role).await?;
     let listener = bind(&config.listen.host, config.listen.port)?;
     let _socket = take_orders(&config, &parts)?;

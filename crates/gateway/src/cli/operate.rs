@@ -166,5 +166,8 @@ fn line(key: &Key) -> String {
     } else {
         "from the configuration"
     };
-    format!("{kid}  {algorithm:5}  {state:8}  made {}, {place}", utc(*created_at))
+    format!(
+        "{kid}  {algorithm:5}  {state:8}  made {}, {place}",
+        utc(*created_at)
+    )
 }

@@ -42,9 +42,11 @@ pub(crate) fn shown(sources: &Sources, config: &Config) -> Vec<Shown> {
             }),
         })
         .collect();
-    all.extend(config.resources.iter().map(|resource| Shown {
+    let concrete = config.resources.iter().map(|resource| resource.uri.to_string());
+    let wildcards = config.resources.wildcards().map(ToString::to_string);
+    all.extend(concrete.chain(wildcards).map(|value| Shown {
         name: "resource",
-        value: resource.uri.to_string(),
+        value,
         origin: "configured".to_owned(),
     }));
     all

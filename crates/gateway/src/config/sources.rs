@@ -193,14 +193,13 @@ impl Sources {
                 .filter(|_| variable.secret)
                 .and_then(|value| as_text(variable.name, value, faults))
                 .and_then(|path| read_secret(variable.name, &path, faults));
+            if direct.is_some() && by_file.is_some() && direct != by_file {
+                faults.add(
+                    variable.name,
+                    format!("and {}_FILE are both set, and differ", variable.name),
+                );
+            }
             let given = match (direct, by_file) {
-                (Some(text), Some(other)) if text != other => {
-                    faults.add(
-                        variable.name,
-                        format!("and {}_FILE are both set, and differ", variable.name),
-                    );
-                    continue;
-                }
                 (Some(text), _) => Given {
                     text,
                     origin: origin(&key),

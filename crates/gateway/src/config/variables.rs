@@ -243,7 +243,7 @@ pub(crate) fn help() -> String {
             format!(" [default: {}]", v.default)
         };
         let file = if v.secret { " [or as a file: ..._FILE]" } else { "" };
-        let _infallible = writeln!(text, "  {:<44}{}{default}{file}", v.name, v.meaning);
+        let _infallible = writeln!(text, "  {}{default}{file}\n      {}", v.name, v.meaning);
     }
     text.push_str("\nResources stand in the TOML file only:\n  [[resource]]\n  uri = \"https://echo.example.com/mcp\"\n  name = \"Echo\"\n");
     text

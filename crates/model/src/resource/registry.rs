@@ -73,6 +73,12 @@ impl Wildcard {
     }
 }
 
+impl std::fmt::Display for Wildcard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://*{}", self.scheme, self.suffix)
+    }
+}
+
 /// The resource that a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protected {
@@ -130,6 +136,11 @@ impl Resources {
     /// The configured ones, without wildcards.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.configured.iter()
+    }
+
+    /// The wildcards.
+    pub fn wildcards(&self) -> impl Iterator<Item = &Wildcard> {
+        self.wildcards.iter()
     }
 
     /// Everything that can be asked for at any resource.
