@@ -1,0 +1,11 @@
+//! The executable as an operator meets it: its configuration, its command line, its processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+mod check_config;
+mod command_line;
+mod configuration_documents;
+mod configuration_faults;
+mod configuration_sources;

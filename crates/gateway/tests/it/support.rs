@@ -1,0 +1,3 @@
+//! What the tests here share.
+
+pub(crate) mod run;
