@@ -1,7 +1,7 @@
 //! Whom the `X-Forwarded-*` headers are believed from, and the address of the client that follows.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
 
@@ -112,13 +112,24 @@ impl TrustedProxies {
             if !self.trusts(address) {
                 break;
             }
-            match hop.parse() {
-                Ok(hop) => address = hop,
-                Err(_) => break,
+            match address_of(hop) {
+                Some(hop) => address = hop,
+                None => break,
             }
         }
         address.to_canonical()
     }
+}
+
+/// The address in `a.b.c.d`, `a.b.c.d:port`, `[v6]`, `[v6]:port` or `v6`: proxies write all of these.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(hop);
+    bare.parse()
+        .ok()
+        .or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
 
 #[cfg(test)]
@@ -162,5 +173,17 @@ mod tests {
         );
         assert_eq!(proxies.client_address(ip("10.0.0.2"), ""), ip("10.0.0.2"));
         assert_eq!(proxies.client_address(ip("10.0.0.2"), "nonsense"), ip("10.0.0.2"));
+        assert_eq!(
+            proxies.client_address(ip("10.0.0.2"), "203.0.113.9:4711"),
+            ip("203.0.113.9")
+        );
+        assert_eq!(
+            proxies.client_address(ip("10.0.0.2"), "[2001:db8::1]:4711"),
+            ip("2001:db8::1")
+        );
+        assert_eq!(
+            proxies.client_address(ip("10.0.0.2"), "2001:db8::1"),
+            ip("2001:db8::1")
+        );
     }
 }

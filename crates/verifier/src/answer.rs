@@ -39,7 +39,7 @@ impl Refusal {
         if reason == Reason::StoreUnavailable {
             response.insert_header((header::RETRY_AFTER, "1"));
         } else if let (Some(asked), Some(protected)) = (&self.asked, &self.protected)
-            && let Some(value) = challenge(reason, asked, protected, &verifier.settings)
+            && let Some(value) = challenge(reason, asked, protected, verifier)
         {
             response.insert_header((header::WWW_AUTHENTICATE, value));
         }

@@ -4,7 +4,7 @@
 use actix_web::http::header::HeaderValue;
 use mcp_gateway_model::resource::Protected;
 
-use crate::{discovery, forwarded::Asked, reason::Reason, settings::Settings};
+use crate::{discovery, forwarded::Asked, reason::Reason, verifier::Verifier};
 
 /// What a client must do to be let in: read the metadata and ask for these scopes. Without a token in the request there
 /// is no `error` (RFC 6750 §3.1).
@@ -12,14 +12,14 @@ pub(crate) fn challenge(
     reason: Reason,
     asked: &Asked,
     protected: &Protected,
-    settings: &Settings,
+    verifier: &Verifier,
 ) -> Option<HeaderValue> {
     let mut parameters = Vec::with_capacity(4);
     if reason != Reason::NoToken {
         parameters.push(quoted("error", reason.error().as_str()));
         parameters.push(quoted("error_description", reason.description()));
     }
-    let metadata = discovery::metadata_url(asked, protected, settings);
+    let metadata = discovery::metadata_url(asked, protected, verifier);
     parameters.push(quoted("resource_metadata", &metadata));
     let needed = &protected.resource.default_scopes;
     if !needed.is_empty() {

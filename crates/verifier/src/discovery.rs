@@ -48,14 +48,15 @@ pub(crate) async fn server_metadata(request: HttpRequest, verifier: web::Data<Ve
 
 /// Where the metadata of the resource is that was asked for. Its `resource` is the address that was asked, byte for byte
 /// (RFC 9728 §3.3), as long as that address is written in the one plain way.
-pub(crate) fn metadata_url(asked: &Asked, protected: &Protected, settings: &Settings) -> String {
+pub(crate) fn metadata_url(asked: &Asked, protected: &Protected, verifier: &Verifier) -> String {
+    let settings = &verifier.settings;
     let identity = &protected.identity;
     let path = match as_typed(protected, &asked.path) {
         Some(_) if asked.path == "/" => "",
         Some(_) => asked.path.as_str(),
         None => identity.path(),
     };
-    if settings.metadata_at_issuer {
+    if settings.metadata_at_issuer || verifier.detours.include(&asked.authority) {
         let place = settings.issuer.endpoint(RESOURCE_METADATA);
         format!("{place}/{}{path}", identity.authority())
     } else {
@@ -84,6 +85,7 @@ pub(crate) fn redirect(asked: &Asked, verifier: &Verifier, request: &HttpRequest
     }
     let location = issuer.endpoint(&there);
     ResourceUri::parse_allowing_http(&location).ok()?;
+    verifier.detours.note(&asked.authority);
     let mut response = HttpResponse::TemporaryRedirect();
     cors::add(&mut response, &verifier.settings.cors, request);
     response.insert_header((header::CACHE_CONTROL, "no-store"));

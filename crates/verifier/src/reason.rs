@@ -45,13 +45,15 @@ pub(crate) enum Reason {
     GrantEnded,
     /// The grant is not the one that the claims describe.
     GrantDiffers,
+    /// The token does not have the scopes that this request needs.
+    Scope,
     /// The store gave no answer.
     StoreUnavailable,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
@@ -71,6 +73,7 @@ impl Reason {
         Self::NotYet,
         Self::GrantEnded,
         Self::GrantDiffers,
+        Self::Scope,
         Self::StoreUnavailable,
     ];
 
@@ -96,6 +99,7 @@ impl Reason {
             Self::NotYet => "not_yet_valid",
             Self::GrantEnded => "grant_ended",
             Self::GrantDiffers => "grant_differs",
+            Self::Scope => "insufficient_scope",
             Self::StoreUnavailable => "store_unavailable",
         }
     }
@@ -106,7 +110,7 @@ impl Reason {
             Self::UntrustedPeer | Self::ForwardedHeaders | Self::SeveralCredentials => {
                 StatusCode::BAD_REQUEST
             }
-            Self::NotProtected => StatusCode::FORBIDDEN,
+            Self::NotProtected | Self::Scope => StatusCode::FORBIDDEN,
             Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNAUTHORIZED,
         }
@@ -119,6 +123,7 @@ impl Reason {
                 ErrorCode::InvalidRequest
             }
             Self::NotProtected => ErrorCode::AccessDenied,
+            Self::Scope => ErrorCode::InsufficientScope,
             Self::StoreUnavailable => ErrorCode::TemporarilyUnavailable,
             _ => ErrorCode::InvalidToken,
         }
@@ -134,6 +139,7 @@ impl Reason {
             Self::NoToken => "an access token is required",
             Self::SeveralCredentials => "send exactly one Authorization header",
             Self::Expired => "the access token has expired",
+            Self::Scope => "the access token does not have the scopes that this request needs",
             Self::StoreUnavailable => "the token cannot be checked at the moment; try again",
             _ => "an access token that was issued for this server and has not ended is required",
         }

@@ -1,9 +1,10 @@
 //! What every handler shares.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -32,6 +33,7 @@ pub struct Verifier {
     pub(crate) setup_warnings: Occasion,
     /// The authorization server metadata, ready to send.
     pub(crate) server_metadata: Bytes,
+    pub(crate) detours: Detours,
 }
 
 impl Verifier {
@@ -56,6 +58,7 @@ impl Verifier {
             keys: Keys::new(Arc::clone(&reader), shared),
             metrics: Metrics::register(registry)?,
             setup_warnings: Occasion::default(),
+            detours: Detours::default(),
             settings,
             reader,
             clock,
@@ -83,6 +86,34 @@ pub enum StartError {
     /// The metadata cannot be written.
     #[error("the metadata cannot be written: {0}")]
     Metadata(#[from] serde_json::Error),
+}
+
+/// Protected hosts whose router was seen to ask here about discovery instead of leading it here: challenges for them point
+/// to the issuer's copy, which every router reaches.
+#[derive(Debug, Default)]
+pub(crate) struct Detours(RwLock<BTreeSet<String>>);
+
+impl Detours {
+    /// The most hosts that are remembered.
+    const MOST: usize = 1000;
+
+    /// Remembers a host.
+    pub(crate) fn note(&self, authority: &str) {
+        if !self.include(authority) {
+            let mut hosts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            if hosts.len() < Self::MOST {
+                hosts.insert(authority.to_owned());
+            }
+        }
+    }
+
+    /// Whether a host is one of them.
+    pub(crate) fn include(&self, authority: &str) -> bool {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(authority)
+    }
 }
 
 /// Something that is worth a warning, but not one for each request: anybody could fill the log.

@@ -75,5 +75,9 @@ async fn admit(
     let grant = verifier.reader.grant(&claims.claims().grant, now).await?;
     let grant = grant.ok_or(Reason::GrantEnded)?;
     claims.describe(&grant)?;
+    let needed = &protected.resource.default_scopes;
+    if !claims.scopes()?.covers(needed) {
+        return Err(Reason::Scope.into());
+    }
     Ok(Identity::new(&claims, &grant, bearer, settings.pass_token)?)
 }

@@ -251,10 +251,18 @@ impl Resources {
     }
 
     fn wildcard(&self, authority: &str) -> Option<&Wildcard> {
-        if authority == self.issuer_authority {
+        if host_of(authority) == host_of(&self.issuer_authority) {
             return None;
         }
         self.wildcards.iter().find(|w| w.covers(authority))
+    }
+}
+
+/// The host without its port.
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
     }
 }
 

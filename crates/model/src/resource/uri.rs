@@ -113,13 +113,24 @@ pub(super) fn is_below(path: &str, prefix: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether a server might read another path than this one: dot segments, encoded dots, slashes or backslashes, empty segments, path parameters.
+/// Whether a server might read another path than this one: dot segments, empty segments, path parameters, backslashes, and
+/// percent-encoding that means one of these or a character that needs none (`/%61dmin` is `/admin` to some).
 pub(super) fn is_ambiguous(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    let tricky = ["//", "\\", ";", "%2e", "%2f", "%5c", "%00", "%25"]
-        .iter()
-        .any(|t| lower.contains(t));
-    tricky || lower.split('/').any(|segment| segment == "." || segment == "..")
+    let tricky = ["//", "\\", ";"].iter().any(|t| path.contains(t));
+    tricky || hides_something(path) || path.split('/').any(|segment| segment == "." || segment == "..")
+}
+
+/// Whether a percent sign stands for an unreserved character (RFC 3986 §2.3), a separator, a control or itself, or for
+/// nothing at all.
+fn hides_something(path: &str) -> bool {
+    path.split('%').skip(1).any(
+        |rest| match rest.get(..2).map(|hex| u8::from_str_radix(hex, 16)) {
+            Some(Ok(byte)) => {
+                byte.is_ascii_alphanumeric() || b"-._~/\\;%".contains(&byte) || byte.is_ascii_control()
+            }
+            _ => true,
+        },
+    )
 }
 
 impl fmt::Display for ResourceUri {
@@ -198,6 +209,10 @@ mod tests {
             ("https://e.example.com/a/%2e%2e/b", BadResource::Ambiguous),
             ("https://e.example.com//b", BadResource::Ambiguous),
             ("https://e.example.com/a;x=1", BadResource::Ambiguous),
+            ("https://e.example.com/a%3bx=1", BadResource::Ambiguous),
+            ("https://e.example.com/%61dmin", BadResource::Ambiguous),
+            ("https://e.example.com/a%2", BadResource::Ambiguous),
+            ("https://e.example.com/a%zz", BadResource::Ambiguous),
             ("https://e.example.com/mcp#x", BadResource::Fragment),
             ("https://u@e.example.com/mcp", BadResource::UserInformation),
             ("http://e.example.com/mcp", BadResource::PlainHttp),

@@ -199,3 +199,19 @@ async fn a_path_below_verify_is_not_verify() {
     let answer = stand.ask(asking("/verify/x", "10.0.0.1:1")).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }
+
+#[actix_web::test]
+async fn a_token_without_the_resources_scope_is_told_all_that_is_needed_at_once() {
+    let stand = Stand::new();
+    for scope in ["", "openid profile email", "offline_access"] {
+        let answer = stand.verify(&stand.token_where("scope", scope.into())).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{scope}");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
+        assert!(
+            challenge.contains(r#"scope="mcp""#) && challenge.contains("resource_metadata="),
+            "{challenge}"
+        );
+        assert_eq!(answer.json()["error"], "insufficient_scope");
+    }
+}

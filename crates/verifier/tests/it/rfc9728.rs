@@ -307,3 +307,21 @@ async fn discovery_that_a_router_leads_through_forward_auth_is_sent_on_to_the_is
         assert_eq!(answer.header("location"), None);
     }
 }
+
+#[actix_web::test]
+async fn after_such_a_detour_challenges_point_to_the_issuer_for_clients_that_follow_no_redirect() {
+    let stand = Stand::new();
+    let challenge = async || {
+        let answer = stand.ask(about("https://echo.example.com/mcp")).await;
+        answer.header("www-authenticate").unwrap().to_owned()
+    };
+    let at_host = r#"resource_metadata="https://echo.example.com/.well-known/oauth-protected-resource/mcp""#;
+    assert!(challenge().await.contains(at_host));
+    stand
+        .ask(about(
+            "https://echo.example.com/.well-known/oauth-protected-resource/mcp",
+        ))
+        .await;
+    let at_issuer = r#"resource_metadata="https://auth.example.com/.well-known/oauth-protected-resource/echo.example.com/mcp""#;
+    assert!(challenge().await.contains(at_issuer), "{}", challenge().await);
+}

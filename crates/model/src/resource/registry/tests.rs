@@ -38,7 +38,17 @@ fn the_longest_prefix_by_segments_wins() {
 #[test]
 fn a_path_that_could_mean_another_resource_means_none() {
     let resources = two_on_one_host();
-    for path in ["/a/../x", "/a/%2e%2e/a/b", "/a%2fb", "/a//b", "/a/b;x", "/a/\\b"] {
+    for path in [
+        "/a/../x",
+        "/a/%2e%2e/a/b",
+        "/a%2fb",
+        "/a//b",
+        "/a/b;x",
+        "/a/\\b",
+        "/a/%62",
+        "/a/b%3bx",
+        "/a/%",
+    ] {
         assert_eq!(resources.at("h.example.com", path), None, "{path}");
     }
 }
@@ -117,4 +127,24 @@ fn a_missing_resource_is_the_only_one_or_the_default_or_an_error() {
         wildcard().with_default("https://evil.com").unwrap_err(),
         BadTarget::Unknown
     );
+}
+
+#[test]
+fn the_issuers_host_is_never_a_resource_whatever_its_port() {
+    let wildcards = vec![Wildcard::parse("https://*.example.com").unwrap()];
+    let resources = Resources::new(vec![], wildcards, "auth.example.com:8443");
+    assert_eq!(resources.at("auth.example.com", "/"), None);
+    assert_eq!(resources.at("auth.example.com:8443", "/"), None);
+    assert!(resources.at("echo.example.com", "/").is_some());
+}
+
+#[test]
+fn an_encoded_character_that_needs_encoding_is_no_ambiguity() {
+    let resources = Resources::new(
+        vec![resource("https://h.example.com/mcp")],
+        vec![],
+        "auth.example.com",
+    );
+    assert!(resources.at("h.example.com", "/mcp/a%20b").is_some());
+    assert!(resources.at("h.example.com", "/mcp/%C3%A9").is_some());
 }
