@@ -27,7 +27,7 @@ pub(crate) async fn authenticate(
     credentials: &Credentials,
 ) -> Result<AuthenticatedClient, Rejection> {
     let server = &context.server;
-    server.guessing.check(context, &credentials.id)?;
+    server.guessing.check(context, credentials)?;
     let client = match ClientId::parse(&credentials.id) {
         Ok(id) => server.store.client(&id, context.now).await?,
         Err(_) => None,
@@ -38,13 +38,15 @@ pub(crate) async fn authenticate(
             (Some(expected), Some(presented)) if *expected == presented.digest() => {
                 return Ok(AuthenticatedClient(client));
             }
-            (Some(_), Some(_)) => "wrong_secret",
+            (Some(_), Some(_)) => {
+                server.guessing.failed(context, &credentials.id).await?;
+                "wrong_secret"
+            }
             (Some(_), None) => "secret_missing",
             (None, Some(_)) => "public_client_with_secret",
             (None, None) => return Ok(AuthenticatedClient(client)),
         },
     };
-    server.guessing.failed(context, &credentials.id).await?;
     Err(not_authenticated(credentials.way, refused))
 }
 

@@ -1,6 +1,7 @@
 //! Slows down who guesses client secrets.
 //!
-//! Failures are counted in the store, by client and address together and by address alone, so that nobody elsewhere
+//! Only a secret that was presented and is wrong is a guess: a client that is unknown, or that sends none, learns nothing.
+//! Guesses are counted in the store, by client and address together and by address alone, so that nobody elsewhere
 //! can lock a client out. While a bucket is empty this process refuses to look at further secrets for it: a right guess
 //! among them would otherwise be told apart.
 
@@ -12,6 +13,7 @@ use std::{
 use mcp_gateway_model::{clock::Timestamp, secret::Digest};
 use mcp_gateway_store::Rate;
 
+use super::Credentials;
 use crate::{door::Rejection, limit::counted, request::Context};
 
 /// How many waits are remembered at most.
@@ -24,13 +26,17 @@ const CLIENTS_OF_AN_ADDRESS: u32 = 4;
 pub(crate) struct Guessing(Mutex<HashMap<Digest, Timestamp>>);
 
 impl Guessing {
-    /// Refuses to look at the secret while the client at this address, or the address, has to wait.
+    /// Refuses to look at the secret while the client at this address, or the address, has to wait. Whoever presents none
+    /// does not wait.
     ///
     /// # Errors
     /// 429 with `Retry-After`.
-    pub(crate) fn check(&self, context: &Context, client: &str) -> Result<(), Rejection> {
+    pub(crate) fn check(&self, context: &Context, credentials: &Credentials) -> Result<(), Rejection> {
+        if credentials.secret.is_none() {
+            return Ok(());
+        }
         let waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = buckets(context, client)
+        let until = buckets(context, &credentials.id)
             .into_iter()
             .filter_map(|(bucket, _)| waits.get(&bucket).copied())
             .filter(|until| !until.has_passed(context.now))
@@ -38,7 +44,7 @@ impl Guessing {
         until.map_or(Ok(()), |until| Err(Rejection::too_many(context.now.until(until))))
     }
 
-    /// Counts a failure.
+    /// Counts a wrong secret.
     ///
     /// # Errors
     /// 429 with `Retry-After` when there were too many, 503 when the store cannot be asked.

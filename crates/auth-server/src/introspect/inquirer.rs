@@ -72,9 +72,11 @@ async fn authenticate_server(
     server: &ResourceServer,
     credentials: &Credentials,
 ) -> Result<Inquirer, Rejection> {
-    context.server.guessing.check(context, &credentials.id)?;
-    let presented = credentials.secret.as_ref();
-    if presented.is_some_and(|secret| secret.digest() == server.secret.digest()) {
+    context.server.guessing.check(context, credentials)?;
+    let Some(presented) = &credentials.secret else {
+        return Err(not_authenticated(credentials.way, "secret_missing"));
+    };
+    if presented.digest() == server.secret.digest() {
         return Ok(Inquirer::Resource(server.resource.clone()));
     }
     context.server.guessing.failed(context, &credentials.id).await?;

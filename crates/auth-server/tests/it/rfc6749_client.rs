@@ -146,11 +146,48 @@ async fn whoever_guesses_secrets_is_slowed_down_and_locks_nobody_else_out() {
 async fn whoever_guesses_for_many_clients_from_one_address_is_slowed_down() {
     let desk = Desk::start().await;
     let mut statuses = Vec::new();
-    for client in 0..60 {
-        let id = format!("mcp_client_{client}");
-        let form = [("grant_type", "refresh_token"), ("client_id", id.as_str())];
-        statuses.push(desk.form("/token", &form).await.status.as_u16());
+    for _ in 0..50 {
+        let client = desk.confidential_client().await;
+        let wrong = [("client_secret", Some("wrong"))];
+        statuses.push(desk.refresh(&client, "x", &wrong).await.status.as_u16());
     }
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 40);
     assert!(statuses[40..].iter().all(|status| *status == 429));
+}
+
+#[actix_web::test]
+async fn unknown_clients_are_no_guesses_and_keep_nobody_at_their_address_waiting() {
+    let desk = Desk::start().await;
+    let (public, confidential) = (desk.public_client().await, desk.confidential_client().await);
+    let (_, refresh) = desk.tokens(&public).await;
+    for secret in [None, Some("mcp_cs_stale")] {
+        let stale = Registered {
+            id: "mcp_client_stale".into(),
+            secret: secret.map(ToOwned::to_owned),
+            ..public.clone()
+        };
+        for _ in 0..50 {
+            let answer = desk.refresh(&stale, "x", &[]).await;
+            assert_eq!(answer.error(), "401 invalid_client");
+        }
+    }
+    let answer = desk.refresh(&public, &refresh, &[]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let answer = desk.refresh(&confidential, "x", &[]).await;
+    assert_eq!(answer.error(), "400 invalid_grant");
+}
+
+#[actix_web::test]
+async fn a_public_client_goes_on_at_an_address_where_secrets_are_guessed() {
+    let desk = Desk::start().await;
+    let (public, confidential) = (desk.public_client().await, desk.confidential_client().await);
+    let (_, refresh) = desk.tokens(&public).await;
+    let wrong = [("client_secret", Some("wrong"))];
+    let mut last = desk.refresh(&confidential, "x", &wrong).await;
+    for _ in 0..10 {
+        last = desk.refresh(&confidential, "x", &wrong).await;
+    }
+    assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS);
+    let answer = desk.refresh(&public, &refresh, &[]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
 }
