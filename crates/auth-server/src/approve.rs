@@ -12,6 +12,7 @@ use crate::{
     admit::{Admitted, Refusal as NotAdmitted},
     audit::Event,
     browser::Browser,
+    client_life,
     code::CodeText,
     consent::{line, to_github},
     desk::Outcome,
@@ -49,6 +50,7 @@ pub(crate) async fn approve(
         challenge: login.challenge,
         expires_at,
     };
+    client_life::used(&browser.context, &login.client, expires_at).await?;
     let remembered_until = now.plus(lifetimes.refresh_token.max(lifetimes.access_token));
     match server
         .store

@@ -10,7 +10,7 @@ use mcp_gateway_model::{client::Client, id::ClientId};
 
 use crate::{
     browser::Browser,
-    consent,
+    client_life, consent,
     door::{BadReturn, Page, Redirect, Refusal, ReturnAddress},
     pages::text,
     request::Context,
@@ -35,9 +35,7 @@ async fn ask(browser: &Browser) -> Result<HttpResponse, Refusal> {
     let address = return_address(browser.query(), &client)?;
     let asked = Asked::read(browser.query(), &client, &server.settings.resources)
         .map_err(|r| Redirect::new(&address, r.code(), r.description().to_owned(), r.reason().code))?;
-    let now = browser.context.now;
-    let until = server.settings.lifetimes.client.map(|life| now.plus(life));
-    server.store.touch_client(&client.id, until, true, now).await?;
+    client_life::asked(&browser.context, &client.id).await?;
     consent::show(browser, &client, address, asked).await
 }
 

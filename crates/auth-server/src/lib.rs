@@ -8,6 +8,7 @@ mod authorize;
 mod browser;
 mod callback;
 mod client_auth;
+mod client_life;
 mod code;
 mod consent;
 mod cookies;

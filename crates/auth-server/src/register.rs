@@ -8,7 +8,6 @@ mod redirects;
 use actix_web::HttpResponse;
 use mcp_gateway_model::{
     client::{AuthMethod, Client, ClientMetadata, ClientOrigin},
-    clock::Timestamp,
     id::ClientId,
     secret::{Secret, SecretKind},
 };
@@ -19,10 +18,10 @@ pub(crate) use metadata::read as read_metadata;
 
 use crate::{
     audit::{Event, Line},
+    client_life::unused_end,
     door::Rejection,
     limit,
     request::Context,
-    settings::Lifetimes,
 };
 
 /// `POST /register`: everybody may, and each registration is a client of its own.
@@ -64,7 +63,7 @@ async fn admit_and_add(
         previous_registration_token: None,
         revision: 0,
         issued_at: now,
-        expires_at: Some(first_end(&server.settings.lifetimes, now)),
+        expires_at: Some(unused_end(&server.settings.lifetimes, now)),
         seen: false,
         metadata,
     };
@@ -82,10 +81,4 @@ async fn admit_and_add(
 pub(crate) fn issue_secret(metadata: &ClientMetadata) -> Option<Secret> {
     let is_confidential = metadata.token_endpoint_auth_method != AuthMethod::None;
     is_confidential.then(|| Secret::generate(SecretKind::ClientSecret))
-}
-
-/// When a registration goes that never comes to the authorization endpoint.
-fn first_end(lifetimes: &Lifetimes, now: Timestamp) -> Timestamp {
-    let client = lifetimes.client.unwrap_or(lifetimes.unused_client);
-    now.plus(client.min(lifetimes.unused_client))
 }

@@ -85,7 +85,7 @@ pub struct Lifetimes {
     pub code: Duration,
     /// A registration that is not used (`CLIENT_LIFETIME`); `None` for ever.
     pub client: Option<Duration>,
-    /// A registration that never came to the authorization endpoint.
+    /// A registration that no person ever allowed anything.
     pub unused_client: Duration,
     /// How long one trip to GitHub serves a browser.
     pub browser: Duration,

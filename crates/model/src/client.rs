@@ -138,7 +138,7 @@ pub struct Client {
     pub issued_at: Timestamp,
     /// When it goes unless it is used before; `None` for never.
     pub expires_at: Option<Timestamp>,
-    /// Whether it ever came to the authorization endpoint.
+    /// Whether a person ever allowed it something.
     pub seen: bool,
 }
 

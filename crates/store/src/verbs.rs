@@ -42,8 +42,8 @@ pub trait Store: GrantReader {
     /// that [`Store::touch_client`] noted since the caller read the record is kept.
     async fn replace_client(&self, client: &Client, now: Timestamp) -> Result<Replaced, StoreError>;
 
-    /// Notes a use: the record lives at least until `until` (`None` for ever; never shortened), and has been seen at the
-    /// authorization endpoint if `seen`. Nothing happens to a client that is gone.
+    /// Notes a use: the record lives at least until `until` (`None` for ever; never shortened), and was
+    /// allowed something by a person if `seen`. Nothing happens to a client that is gone.
     async fn touch_client(
         &self,
         id: &ClientId,

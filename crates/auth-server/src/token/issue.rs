@@ -16,7 +16,7 @@ use mcp_gateway_model::{
 use serde::Serialize;
 
 use super::Call;
-use crate::{access_token, door::Rejection, keys::SigningKey};
+use crate::{access_token, client_life, door::Rejection, keys::SigningKey};
 
 /// Everything that issuing needs, ready before a code or a refresh token is used.
 pub(super) struct Ready {
@@ -35,21 +35,11 @@ pub(super) async fn ready(call: &Call<'_>) -> Result<Ready, Rejection> {
     } else {
         now.plus(lifetimes.access_token)
     };
-    let client_until = lifetimes
-        .client
-        .map(|lifetime| next_hour(now.plus(lifetime).max(until)));
-    store
-        .touch_client(&call.client.id, client_until, false, now)
-        .await?;
+    client_life::used(call.context, &call.client.id, until).await?;
     Ok(Ready {
         key: server.keys.signing(store, now).await?,
         until,
     })
-}
-
-/// The full hour after `time`: a client that refreshes often is written once an hour, not every time.
-fn next_hour(time: Timestamp) -> Timestamp {
-    Timestamp::from_secs((time.secs() / 3600 + 1) * 3600)
 }
 
 /// What a token is issued for.

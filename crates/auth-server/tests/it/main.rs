@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod audit_login;
 mod callback;
+mod client_life;
 mod consent;
 mod cors;
 mod faults;

@@ -264,24 +264,6 @@ async fn granted_scopes(
 }
 
 #[actix_web::test]
-async fn a_client_that_comes_here_lives_longer() {
-    let site = Site::start().await;
-    let client = site.client(&[REDIRECT]).await;
-    Browser::new(&site).get(&site.request(&client, &[])).await;
-    site.clock.advance(Duration::from_secs(89 * 86_400));
-    let record = site
-        .store
-        .client(&client, site.clock.now())
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(record.seen);
-    site.clock.advance(Duration::from_secs(2 * 86_400));
-    let got = Browser::new(&site).get(&site.request(&client, &[])).await;
-    assert_eq!(got.title(), "Unknown application");
-}
-
-#[actix_web::test]
 async fn the_predecessors_path_works_too() {
     let site = Site::start().await;
     let client = site.client(&[REDIRECT]).await;

@@ -1,0 +1,34 @@
+//! How long a registration lives ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5): a server may end
+//! registrations that are not used). Nothing that anybody can do without a person lengthens it by more than a day.
+
+use mcp_gateway_model::{clock::Timestamp, id::ClientId};
+use mcp_gateway_store::StoreError;
+
+use crate::{request::Context, settings::Lifetimes};
+
+/// When a registration goes that no person ever allowed anything.
+pub(crate) fn unused_end(lifetimes: &Lifetimes, now: Timestamp) -> Timestamp {
+    let client = lifetimes.client.unwrap_or(lifetimes.unused_client);
+    now.plus(client.min(lifetimes.unused_client))
+}
+
+/// A client came to the authorization endpoint, as anybody can make it do: it stays for the login that may follow.
+pub(crate) async fn asked(context: &Context, id: &ClientId) -> Result<(), StoreError> {
+    let end = next_hour(unused_end(&context.server.settings.lifetimes, context.now));
+    let store = &context.server.store;
+    store.touch_client(id, Some(end), false, context.now).await
+}
+
+/// A person allowed a client something, or it was given tokens for that: it lives at least until `until`, when its grant
+/// ends.
+pub(crate) async fn used(context: &Context, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
+    let now = context.now;
+    let lifetime = context.server.settings.lifetimes.client;
+    let end = lifetime.map(|lifetime| next_hour(now.plus(lifetime).max(until)));
+    context.server.store.touch_client(id, end, true, now).await
+}
+
+/// The full hour after `time`: a client that comes often is written once an hour, not every time.
+fn next_hour(time: Timestamp) -> Timestamp {
+    Timestamp::from_secs((time.secs() / 3600 + 1) * 3600)
+}
