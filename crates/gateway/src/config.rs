@@ -12,11 +12,19 @@ mod sources;
 mod store;
 pub(crate) mod variables;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use mcp_gateway_auth_server::settings::{Lifetimes, Limits, ResourceServer};
 use mcp_gateway_model::{
-    access::AllowedUsers, cors::CorsOrigins, issuer::Issuer, proxy::TrustedProxies, resource::Resources,
+    access::AllowedUsers,
+    cors::CorsOrigins,
+    issuer::{Issuer, is_loopback},
+    proxy::TrustedProxies,
+    resource::Resources,
     secret::Secret,
 };
 use url::Url;
@@ -76,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) sealing_secrets: Vec<Secret>,
     pub(crate) pass_token: bool,
     pub(crate) metadata_at_issuer: bool,
+    /// Whether there is an authorization server at all; without one no token is good.
+    pub(crate) oauth_enabled: bool,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) limits: Limits,
     /// What is odd but no fault.
@@ -155,6 +165,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
             })
             .unwrap_or_default(),
         metadata_at_issuer: r.boolean("METADATA_AT_ISSUER", false),
+        oauth_enabled: r.boolean("MCP_OAUTH_ENABLED", true),
         lifetimes: lifetimes(r),
         limits: limits::read(r),
         listen,
@@ -195,8 +206,19 @@ fn listen(r: &mut Reader<'_>) -> Listen {
         port: r.number("PORT", 8000),
         metrics: r.parsed("METRICS_LISTEN", metrics_address).flatten(),
         tls,
-        shutdown_delay: Duration::from_secs(u64::from(r.number::<u8>("SHUTDOWN_DELAY", 1))),
+        shutdown_delay: shutdown_delay(r),
     }
+}
+
+fn shutdown_delay(r: &mut Reader<'_>) -> Duration {
+    let seconds = r.number::<u8>("SHUTDOWN_DELAY", 1);
+    if seconds > 20 {
+        r.faults.add(
+            "SHUTDOWN_DELAY",
+            "must be at most 20: the end takes 30 seconds in all",
+        );
+    }
+    Duration::from_secs(u64::from(seconds))
 }
 
 fn metrics_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
@@ -209,14 +231,22 @@ fn metrics_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
 }
 
 fn github(r: &mut Reader<'_>, role: Role) -> GithubConfig {
-    let (client_id, client_secret) = if role == Role::Verifier {
+    let (client_id, client_secret) = if role == Role::Verifier || !r.boolean("MCP_OAUTH_ENABLED", true) {
         (String::new(), String::new())
     } else {
         (r.required("GITHUB_CLIENT_ID"), r.required("GITHUB_CLIENT_SECRET"))
     };
     let mut url = |name, default| {
-        r.url(name, default)
-            .unwrap_or_else(|| unreachable!("the default is an address"))
+        let url = r
+            .url(name, default)
+            .unwrap_or_else(|| unreachable!("the default is an address"));
+        if url.scheme() != "https" && !is_loopback(&url) {
+            r.faults.add(
+                name,
+                "must be https: client secrets and codes go there; http is for loopback only",
+            );
+        }
+        url
     };
     GithubConfig {
         web_url: url("GITHUB_WEB_URL", "https://github.com"),
@@ -267,12 +297,6 @@ fn refuse_what_is_not_enforced(r: &mut Reader<'_>) {
         r.faults
             .add("MCP_API_KEY", "is not enforced by this release: remove it");
     }
-    if !r.boolean("MCP_OAUTH_ENABLED", true) {
-        r.faults.add(
-            "MCP_OAUTH_ENABLED",
-            "false is not enforced by this release: remove it",
-        );
-    }
 }
 
 fn warnings(r: &mut Reader<'_>, role: Role) -> Vec<String> {
@@ -287,6 +311,17 @@ fn warnings(r: &mut Reader<'_>, role: Role) -> Vec<String> {
         .is_some_and(|text| text.eq_ignore_ascii_case("bearer"))
     {
         warnings.push("X_AUTH_TOKEN=bearer: backends are handed their users' tokens".to_owned());
+    }
+    if r.text("TRUSTED_PROXIES")
+        .and_then(|list| TrustedProxies::parse(list).ok())
+        .is_some_and(|proxies| proxies.trusts(IpAddr::from([8, 8, 8, 8])))
+    {
+        warnings.push(
+            "TRUSTED_PROXIES trusts everybody: whoever reaches the port is whoever they say".to_owned(),
+        );
+    }
+    if !r.boolean("MCP_OAUTH_ENABLED", true) {
+        warnings.push("MCP_OAUTH_ENABLED=false: nobody can log in, and no token is good".to_owned());
     }
     if role == Role::Verifier {
         let minting = [

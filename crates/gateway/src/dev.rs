@@ -9,6 +9,7 @@ use std::{
     net::{IpAddr, TcpListener},
 };
 
+use ::config::{Map, Value};
 use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
 use mcp_gateway_model::secret::random_text;
 use mcp_gateway_sandbox::{github, mcp};
@@ -70,7 +71,8 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), Failure> {
     }
     let edge = parts.edge.clone();
     let _socket = serve::take_orders(&config, &parts)?;
-    let server = listen(parts, listener, forward, OwnNames::new(port))?;
+    let patience = serve::drain::left_after(config.listen.shutdown_delay);
+    let server = listen(parts, listener, forward, OwnNames::new(port), patience)?;
     say(&welcome::text(
         &origin,
         &github.url(),
@@ -94,6 +96,13 @@ fn loopback(host: &str) -> Result<IpAddr, Failure> {
             "--host {host}: dev listens on this machine's own address only (127.0.0.1 or ::1), because anybody may log in; use serve"
         ))),
     }
+}
+
+/// This machine's names in place of `localhost` in `origin`.
+fn own_names(origin: &str) -> impl Iterator<Item = String> {
+    ["localhost", "127.0.0.1", "[::1]"]
+        .into_iter()
+        .map(|name| origin.replacen("localhost", name, 1))
 }
 
 fn address(text: &str) -> Result<Url, Failure> {
@@ -125,11 +134,21 @@ fn configuration(args: &DevArgs, origin: &str, secret: &str, github: &str) -> Re
         ..Flags::default()
     };
     let mut faults = Faults::default();
-    let sources = Sources::made_up(&flags, obeyed, &mut faults);
+    let mut sources = Sources::made_up(&flags, obeyed, &mut faults);
+    // a client that was given another of this machine's names finds the server there as well
+    sources.resources = own_names(origin)
+        .map(|name| Map::from_iter([("uri".to_owned(), Value::from(format!("{name}{PATH}")))]))
+        .collect();
     Ok(Config::parse(&sources, Role::Dev, faults)?)
 }
 
-fn listen(parts: Parts, listener: TcpListener, forward: Forward, names: OwnNames) -> Result<Server, Failure> {
+fn listen(
+    parts: Parts,
+    listener: TcpListener,
+    forward: Forward,
+    names: OwnNames,
+    patience: u64,
+) -> Result<Server, Failure> {
     let names = web::Data::new(names);
     let server = HttpServer::new(move || {
         App::new()
@@ -142,7 +161,7 @@ fn listen(parts: Parts, listener: TcpListener, forward: Forward, names: OwnNames
     })
     .workers(2)
     .disable_signals()
-    .shutdown_timeout(serve::drain::AT_MOST)
+    .shutdown_timeout(patience)
     .listen(listener)
     .map_err(Failure::runtime)?;
     Ok(server.run())

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
 };
@@ -45,6 +46,7 @@ fn open(path: &Path) -> Result<File, Failure> {
     OpenOptions::new()
         .create(true)
         .append(true)
+        .mode(0o640)
         .open(path)
         .map_err(|error| Failure::Runtime(format!("LOG_FILE: {} cannot be written: {error}", path.display())))
 }

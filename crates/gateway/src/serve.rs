@@ -6,6 +6,7 @@ pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod parts;
 pub(crate) mod tls;
+mod waiting;
 
 use std::{net::TcpListener, time::Duration};
 
@@ -36,8 +37,10 @@ pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
     }
     let tls = config.listen.tls.as_ref().map(tls::set_up).transpose();
     let tls = tls.map_err(|(setting, problem)| Failure::Configuration(format!("{setting}: {problem}")))?;
-    let parts = Parts::put_together(&config, role).await?;
     let listener = bind(&config.listen.host, config.listen.port)?;
+    let Some(parts) = waiting::for_parts(&config, role, &listener, tls.as_ref()).await? else {
+        return Ok(());
+    };
     let _socket = take_orders(&config, &parts)?;
     let address = listener.local_addr().map_err(Failure::runtime)?;
     let mut handles = Vec::new();
@@ -45,7 +48,7 @@ pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
         handles.push(metrics::begin(metrics, &parts.registry)?);
     }
     let edge = parts.edge.clone();
-    let server = listen(&parts, listener, tls)?;
+    let server = listen(&parts, listener, tls, config.listen.shutdown_delay)?;
     let name = role.name();
     info!(%address, issuer = %config.issuer, "{name} {} listens", env!("CARGO_PKG_VERSION"));
     until_signalled(server, handles, edge, &config.listen).await
@@ -82,6 +85,7 @@ fn listen(
     parts: &Parts,
     listener: TcpListener,
     tls: Option<rustls::ServerConfig>,
+    shutdown_delay: Duration,
 ) -> Result<actix_web::dev::Server, Failure> {
     let parts = parts.clone();
     let server = HttpServer::new(move || {
@@ -92,7 +96,7 @@ fn listen(
     })
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD_PATIENCE)
-    .shutdown_timeout(drain::AT_MOST)
+    .shutdown_timeout(drain::left_after(shutdown_delay))
     .disable_signals();
     let server = match tls {
         Some(tls) => server.listen_rustls_0_23(listener, tls),

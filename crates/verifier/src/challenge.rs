@@ -14,6 +14,9 @@ pub(crate) fn challenge(
     protected: &Protected,
     verifier: &Verifier,
 ) -> Option<HeaderValue> {
+    if reason == Reason::OAuthOff {
+        return Some(HeaderValue::from_static("Bearer"));
+    }
     let mut parameters = Vec::with_capacity(4);
     if reason != Reason::NoToken {
         parameters.push(quoted("error", reason.error().as_str()));

@@ -13,6 +13,8 @@ pub(crate) enum Reason {
     ForwardedHeaders,
     /// No resource covers the address.
     NotProtected,
+    /// There is no authorization server.
+    OAuthOff,
     /// No `Authorization`, or one of another scheme.
     NoToken,
     /// More than one `Authorization`.
@@ -53,10 +55,11 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
+        Self::OAuthOff,
         Self::NoToken,
         Self::SeveralCredentials,
         Self::Malformed,
@@ -83,6 +86,7 @@ impl Reason {
             Self::UntrustedPeer => "untrusted_peer",
             Self::ForwardedHeaders => "forwarded_headers",
             Self::NotProtected => "not_protected",
+            Self::OAuthOff => "oauth_off",
             Self::NoToken => "no_token",
             Self::SeveralCredentials => "several_credentials",
             Self::Malformed => "malformed_token",
@@ -136,6 +140,7 @@ impl Reason {
                 "this address answers the reverse proxy, which names the request in X-Forwarded-Host and X-Forwarded-Uri"
             }
             Self::NotProtected => "no server is protected at this address",
+            Self::OAuthOff => "this gateway is set up to let nobody in",
             Self::NoToken => "an access token is required",
             Self::SeveralCredentials => "send exactly one Authorization header",
             Self::Expired => "the access token has expired",

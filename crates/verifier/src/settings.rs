@@ -22,6 +22,8 @@ pub struct Settings {
     /// Whether challenges point to metadata on the issuer's host: for routers that do not send the discovery paths of
     /// protected hosts here.
     pub metadata_at_issuer: bool,
+    /// Whether there is an authorization server (`MCP_OAUTH_ENABLED`); without one no token is good.
+    pub oauth_enabled: bool,
 }
 
 /// What `X-Auth-Token` carries (`X_AUTH_TOKEN`).

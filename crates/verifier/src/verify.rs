@@ -21,6 +21,7 @@ pub(crate) async fn verify(request: HttpRequest, verifier: web::Data<Verifier>) 
     let now = verifier.clock.now();
     let asked = Asked::read(&request, &verifier.settings.trusted_proxies);
     if let Ok(asked) = &asked
+        && verifier.settings.oauth_enabled
         && let Some(elsewhere) = discovery::redirect(asked, &verifier, &request)
     {
         return elsewhere;
@@ -67,6 +68,9 @@ async fn admit(
     now: Timestamp,
 ) -> Result<Identity, Cause> {
     let settings = &verifier.settings;
+    if !settings.oauth_enabled {
+        return Err(Reason::OAuthOff.into());
+    }
     let bearer = Bearer::read(request.headers())?;
     let claims = SignedClaims::read(bearer, &verifier.keys, now).await?;
     claims.are_from(&settings.issuer)?;

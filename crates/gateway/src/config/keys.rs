@@ -115,6 +115,12 @@ pub(super) fn sealing(r: &mut Reader<'_>, role: Role, store: &StoreConfig) -> Ve
     // what was sealed before STORE_ENCRYPTION_KEY was set still opens
     match jwt_secret(r) {
         Some(secret) if secret.len() >= STRETCHED => {
+            if secrets.is_empty() && secret.len() < STRONG {
+                r.warnings.push(
+                    "JWT_SECRET is short, and seals the store and its refresh tokens: who has one of them can try all such secrets; set STORE_ENCRYPTION_KEY to the output of openssl rand -base64 32"
+                        .to_owned(),
+                );
+            }
             let derived = derive_bytes(secret.as_bytes(), "mcp-gateway sealing secret from JWT_SECRET 1");
             secrets.push(Secret::presented(URL_SAFE_NO_PAD.encode(derived)));
         }

@@ -14,8 +14,24 @@ use tracing::info;
 
 use super::edge::Edge;
 
-/// How long what is in flight may take, in seconds.
+/// How long the end may take, in seconds.
 pub(crate) const AT_MOST: u64 = 30;
+
+/// How long is left for what is in flight when `delay` has passed, in seconds.
+pub(crate) const fn left_after(delay: Duration) -> u64 {
+    AT_MOST.saturating_sub(delay.as_secs())
+}
+
+/// Waits for SIGTERM or SIGINT.
+///
+/// # Errors
+/// When signals cannot be waited for.
+pub(crate) async fn signalled() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
+    Ok(())
+}
 
 /// Waits for SIGTERM or SIGINT, then ends the servers. A second signal ends them at once.
 pub(crate) async fn on_signal(
@@ -23,12 +39,7 @@ pub(crate) async fn on_signal(
     edge: web::Data<Edge>,
     delay: Duration,
 ) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut signalled = async || {
-        futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
-    };
-    signalled().await;
+    signalled().await?;
     info!("ending: not ready for new requests, finishing those in flight");
     edge.draining.store(true, Ordering::SeqCst);
     let finish = async {

@@ -9,10 +9,10 @@ use std::{
 use actix_web::{
     HttpMessage, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{ResponseHead, ServiceRequest, ServiceResponse},
     error::{ErrorRequestTimeout, InternalError},
     http::{
-        StatusCode,
+        ConnectionType, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -32,6 +32,8 @@ const PATH_SHOWN: usize = 200;
 /// What is known about all requests.
 #[derive(Debug)]
 pub(crate) struct Edge {
+    /// Whether browsers are told to come by https only (RFC 6797).
+    pub(crate) https_only: bool,
     /// Whose `X-Forwarded-For` and `X-Request-Id` are believed.
     pub(crate) trusted_proxies: TrustedProxies,
     /// Set when the process is about to end.
@@ -49,12 +51,14 @@ impl Edge {
     /// When the registry has such a counter already.
     pub(crate) fn new(
         trusted_proxies: TrustedProxies,
+        https_only: bool,
         registry: &prometheus::Registry,
     ) -> Result<Self, prometheus::Error> {
         let options = prometheus::Opts::new("mcp_gateway_http_answers_total", "Answers by status");
         let answers = IntCounterVec::new(options, &["status"])?;
         registry.register(Box::new(answers.clone()))?;
         Ok(Self {
+            https_only,
             trusted_proxies,
             draining: AtomicBool::new(false),
             answers,
@@ -108,14 +112,14 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
     let answer = answer.map(|answer| explained(answer.map_into_boxed_body()));
     let (answer, status, reason) = match answer {
         Ok(mut answer) => {
-            finish(&edge, answer.headers_mut(), &id);
+            finish(&edge, answer.response_mut().head_mut(), &id);
             let reason = answer.response().extensions().get::<LoggedReason>().cloned();
             let status = answer.status();
             (Ok(answer), status, reason)
         }
         Err(error) => {
             let mut response = explained_error(&error);
-            finish(&edge, response.headers_mut(), &id);
+            finish(&edge, response.head_mut(), &id);
             let status = response.status();
             (
                 Err(InternalError::from_response(error, response).into()),
@@ -147,13 +151,19 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn finish(edge: &Edge, headers: &mut HeaderMap, id: &RequestId) {
-    let close = edge.draining.load(Ordering::SeqCst);
+fn finish(edge: &Edge, head: &mut ResponseHead, id: &RequestId) {
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        headers.insert(REQUEST_ID, value);
+        head.headers_mut().insert(REQUEST_ID, value);
     }
-    if close {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if edge.https_only {
+        head.headers_mut().insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    if edge.draining.load(Ordering::SeqCst) {
+        // the framework writes the header itself
+        head.set_connection_type(ConnectionType::Close);
     }
 }
 

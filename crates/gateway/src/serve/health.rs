@@ -5,14 +5,17 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{HttpResponse, http::header, web};
-use mcp_gateway_model::clock::Clock;
+use actix_web::{HttpResponse, http::header, rt::time::timeout, web};
+use mcp_gateway_model::clock::{Clock, Timestamp};
 use mcp_gateway_store::{GrantReader, Store, StoreError, Warning};
 use serde_json::json;
+use tokio::sync::Mutex as AsyncMutex;
 use tracing::warn;
 
 use super::edge::Edge;
 
+/// How long an answer of the store counts, in milliseconds.
+const FRESH: u64 = 1000;
 /// How long the store may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -22,6 +25,8 @@ pub(crate) struct Health {
     pub(crate) reader: Arc<dyn GrantReader>,
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What the last question gave, and when it was asked: anybody may ask, the store is asked once a second.
+    pub(crate) last: AsyncMutex<Option<(Timestamp, Result<(), String>)>>,
     /// What the operator was warned of last.
     pub(crate) warned: Mutex<Vec<Warning>>,
 }
@@ -35,6 +40,27 @@ impl Health {
             self.warn(store.inspect(now).await?);
         }
         Ok(())
+    }
+
+    /// As [`Health::check`], at most once a second.
+    async fn recent(&self) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        let now = self.clock.now();
+        if let Some((asked, outcome)) = &*last
+            && *asked <= now
+            && now.millis() - asked.millis() < FRESH
+        {
+            return outcome.clone();
+        }
+        let outcome = match timeout(PATIENCE, self.check()).await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        if let Err(reason) = &outcome {
+            warn!(reason, "not ready: the store does not answer");
+        }
+        *last = Some((now, outcome.clone()));
+        outcome
     }
 
     /// Logs warnings that are new.
@@ -68,7 +94,7 @@ pub(crate) fn configure(health: web::Data<Health>) -> impl FnOnce(&mut web::Serv
     }
 }
 
-async fn alive() -> HttpResponse {
+pub(super) async fn alive() -> HttpResponse {
     answer(HttpResponse::Ok(), &json!({ "status": "ok" }))
 }
 
@@ -76,28 +102,21 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
     if health.edge.draining.load(Ordering::SeqCst) {
         return answer(HttpResponse::ServiceUnavailable(), &json!({ "status": "ending" }));
     }
-    match actix_web::rt::time::timeout(PATIENCE, health.check()).await {
-        Ok(Ok(())) => answer(HttpResponse::Ok(), &json!({ "status": "ready" })),
-        failed => {
-            let reason = match failed {
-                Ok(Err(error)) => error.to_string(),
-                _ => "no answer in time".to_owned(),
-            };
-            warn!(reason, "not ready: the store does not answer");
-            answer(
-                HttpResponse::ServiceUnavailable(),
-                &json!({ "status": "store_unavailable" }),
-            )
-        }
+    match health.recent().await {
+        Ok(()) => answer(HttpResponse::Ok(), &json!({ "status": "ready" })),
+        Err(_) => answer(
+            HttpResponse::ServiceUnavailable(),
+            &json!({ "status": "store_unavailable" }),
+        ),
     }
 }
 
-async fn version() -> HttpResponse {
+pub(super) async fn version() -> HttpResponse {
     let body = json!({ "name": "mcp-oauth-gateway", "version": env!("CARGO_PKG_VERSION") });
     answer(HttpResponse::Ok(), &body)
 }
 
-fn answer(mut builder: actix_web::HttpResponseBuilder, body: &serde_json::Value) -> HttpResponse {
+pub(super) fn answer(mut builder: actix_web::HttpResponseBuilder, body: &serde_json::Value) -> HttpResponse {
     builder
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

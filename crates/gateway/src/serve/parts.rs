@@ -47,6 +47,7 @@ pub(crate) struct Parts {
     /// Verifies, but for an authorization server on its own: there it only describes the resources.
     verifier: Arc<Verifier>,
     role: Role,
+    oauth_enabled: bool,
     /// Takes an operator's orders, where the store is this process's own.
     pub(crate) office: Option<Office>,
 }
@@ -60,10 +61,15 @@ impl Parts {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let registry = Registry::new();
         let opened = store::open(config, role)?;
-        let edge = Edge::new(config.trusted_proxies.clone(), &registry).map_err(Failure::runtime)?;
+        let edge = Edge::new(
+            config.trusted_proxies.clone(),
+            config.issuer.is_https(),
+            &registry,
+        )
+        .map_err(Failure::runtime)?;
         let edge = web::Data::new(edge);
         let auth_server = match &opened.store {
-            Some(store) if role != Role::Verifier => {
+            Some(store) if role != Role::Verifier && config.oauth_enabled => {
                 Some(auth_server(config, &opened.sealing_secrets, store, &clock, &registry).await?)
             }
             _ => None,
@@ -78,6 +84,7 @@ impl Parts {
             reader: opened.reader,
             store: opened.store,
             clock,
+            last: tokio::sync::Mutex::default(),
             warned: Mutex::default(),
         };
         Ok(Self {
@@ -87,6 +94,7 @@ impl Parts {
             auth_server,
             verifier,
             role,
+            oauth_enabled: config.oauth_enabled,
             office,
         })
     }
@@ -99,10 +107,12 @@ impl Parts {
             if let Some(server) = &parts.auth_server {
                 routes.configure(mcp_gateway_auth_server::routes::configure(server.clone()));
             }
-            routes.configure(configure_resource_metadata(&parts.verifier));
+            if parts.oauth_enabled {
+                routes.configure(configure_resource_metadata(&parts.verifier));
+            }
             if parts.role != Role::AuthServer {
                 routes.configure(configure_verify(&parts.verifier));
-                if parts.auth_server.is_none() {
+                if parts.auth_server.is_none() && parts.oauth_enabled {
                     routes.configure(configure_discovery_for_protected_hosts(&parts.verifier));
                 }
                 routes.configure(configure_preflight(&parts.verifier));
@@ -191,6 +201,7 @@ fn verifier(
         },
         shared_key: config.signing.shared_secret.as_ref().map(shared_key),
         metadata_at_issuer: config.metadata_at_issuer,
+        oauth_enabled: config.oauth_enabled,
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)
         .map(Arc::new)

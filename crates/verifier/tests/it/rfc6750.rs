@@ -4,7 +4,10 @@ use actix_web::http::StatusCode;
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::stand::{ECHO, NOW, Stand, about, asking};
+use crate::{
+    signer::Signer,
+    stand::{ECHO, NOW, Stand, about, asking, configured, settings},
+};
 
 #[actix_web::test]
 async fn a_request_without_a_token_gets_a_challenge_without_an_error() {
@@ -214,4 +217,14 @@ async fn a_token_without_the_resources_scope_is_told_all_that_is_needed_at_once(
         );
         assert_eq!(answer.json()["error"], "insufficient_scope");
     }
+}
+
+#[actix_web::test]
+async fn without_an_authorization_server_no_token_is_good() {
+    let mut settings = settings(configured());
+    settings.oauth_enabled = false;
+    let stand = Stand::with(settings, Signer::ed25519());
+    let answer = stand.verify(&stand.token()).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
 }

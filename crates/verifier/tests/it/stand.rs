@@ -55,6 +55,7 @@ pub(crate) fn settings(resources: Resources) -> Settings {
         pass_token: PassToken::Off,
         shared_key: None,
         metadata_at_issuer: false,
+        oauth_enabled: true,
     }
 }
 
