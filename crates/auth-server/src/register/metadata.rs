@@ -18,6 +18,8 @@ const NAME_LENGTH: usize = 200;
 const URI_LENGTH: usize = 2048;
 /// The most entries a list may have.
 const LIST_LENGTH: usize = 20;
+/// The most bytes all of it may have as it is kept: everybody may register.
+const KEPT_BYTES: usize = 8 * 1024;
 /// The most scopes that are kept.
 const SCOPES: usize = 100;
 
@@ -29,7 +31,7 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<ClientMetadata, Rejec
     let members = Members(members);
     let auth_method = auth_method(&members)?;
     let redirect_uris = redirects::acceptable(members.texts("redirect_uris")?, auth_method)?;
-    Ok(ClientMetadata {
+    let metadata = ClientMetadata {
         redirect_uris,
         token_endpoint_auth_method: auth_method,
         grant_types: grant_types(&members)?,
@@ -44,7 +46,21 @@ pub(crate) fn read(members: &Map<String, Value>) -> Result<ClientMetadata, Rejec
         software_id: members.name("software_id")?,
         software_version: members.name("software_version")?,
         application_type: application_type(&members)?,
-    })
+    };
+    fits(&metadata)?;
+    Ok(metadata)
+}
+
+fn fits(metadata: &ClientMetadata) -> Result<(), Rejection> {
+    let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |text| text.len());
+    if bytes <= KEPT_BYTES {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        ErrorCode::InvalidClientMetadata,
+        format!("the metadata of a registration must be at most {KEPT_BYTES} bytes altogether"),
+        "metadata_too_large",
+    ))
 }
 
 fn auth_method(members: &Members<'_>) -> Result<AuthMethod, Rejection> {
