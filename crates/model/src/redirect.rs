@@ -1,11 +1,16 @@
 //! Redirect URIs: what may be registered (RFC 7591, RFC 8252) and when two are the same (RFC 6749 §3.1.2.3, RFC 8252 §7.3).
 
-use std::fmt;
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Host, Url};
 
-use crate::issuer::is_loopback;
+/// What an answer adds to the query (RFC 6749 §4.1.2, RFC 9207). A client that finds one of them twice may believe the
+/// wrong one.
+const ANSWER: [&str; 5] = ["code", "state", "iss", "error", "error_description"];
 
 /// Private-use schemes without a dot that real clients have and nobody else may take for the web.
 const KNOWN_SCHEMES: [&str; 9] = [
@@ -59,13 +64,17 @@ impl RedirectUri {
         if !url.username().is_empty() || url.password().is_some() || authority_of(text).contains('@') {
             return Err(BadRedirect::UserInformation);
         }
-        let kind = match url.scheme() {
-            "https" => RedirectKind::Https,
-            "http" if is_loopback(&url) => RedirectKind::Loopback,
-            "http" => return Err(BadRedirect::PlainHttp),
-            scheme if scheme.contains('.') || KNOWN_SCHEMES.contains(&scheme) => RedirectKind::PrivateUse,
-            _ => return Err(BadRedirect::Scheme),
-        };
+        let kind = kind_of(&url)?;
+        match kind {
+            RedirectKind::PrivateUse if url.cannot_be_a_base() => return Err(BadRedirect::NoPath),
+            RedirectKind::Https | RedirectKind::Loopback if !is_plain(text, &url) => {
+                return Err(BadRedirect::NotPlain);
+            }
+            _ => {}
+        }
+        if url.query_pairs().any(|(name, _)| ANSWER.contains(&&*name)) {
+            return Err(BadRedirect::AnswersParameter);
+        }
         Ok(Self {
             text: text.to_owned(),
             url,
@@ -113,6 +122,40 @@ impl RedirectUri {
         url.query_pairs_mut().extend_pairs(parameters);
         url.into()
     }
+}
+
+fn kind_of(url: &Url) -> Result<RedirectKind, BadRedirect> {
+    match url.scheme() {
+        "https" => Ok(RedirectKind::Https),
+        "http" if is_this_machine(url) => Ok(RedirectKind::Loopback),
+        "http" => Err(BadRedirect::PlainHttp),
+        scheme if scheme.contains('.') || KNOWN_SCHEMES.contains(&scheme) => Ok(RedirectKind::PrivateUse),
+        _ => Err(BadRedirect::Scheme),
+    }
+}
+
+/// The three names that RFC 8252 §7.3 and §8.3 know; other addresses of the loopback network may be somebody else's.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
+        None => false,
+    }
+}
+
+/// Whether an http(s) URI says what it means: `scheme://`, the host as every parser reads it (its case apart), and a port
+/// that exists. Parsers make a host of much else, and not all of them the same one.
+fn is_plain(text: &str, url: &Url) -> bool {
+    let after_scheme = text.get(url.scheme().len()..).unwrap_or_default();
+    if !after_scheme.starts_with("://") {
+        return false;
+    }
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return false;
+    };
+    let written = authority_of(text).to_ascii_lowercase();
+    port != 0 && (written == host || written == format!("{host}:{port}"))
 }
 
 /// The text between `//` and the path.
@@ -171,6 +214,17 @@ pub enum BadRedirect {
     /// RFC 8252 §7.3, §8.3.
     #[error("must be https; http is for localhost, 127.0.0.1 and [::1] only")]
     PlainHttp,
+    /// Another host than it shows, to some parser.
+    #[error("must begin with the scheme, ://, the host in its plain ASCII form and perhaps a port above 0")]
+    NotPlain,
+    /// An answer would have it twice.
+    #[error(
+        "must not have a parameter of the answer in its query: code, state, iss, error, error_description"
+    )]
+    AnswersParameter,
+    /// Such as `com.example.app:alert(1)`.
+    #[error("must have a path that begins with / after a private-use scheme")]
+    NoPath,
     /// RFC 8252 §7.1.
     #[error("must be https, http on loopback, or a private-use scheme with a dot such as com.example.app")]
     Scheme,
@@ -180,21 +234,100 @@ pub enum BadRedirect {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<String, BadRedirect> {
+        RedirectUri::parse(text).map(|uri| uri.to_string())
+    }
+
     #[test]
     fn what_clients_register_is_accepted() {
         for text in [
             "https://claude.ai/api/mcp/auth_callback",
+            "https://claude.com/api/mcp/auth_callback",
+            "http://localhost/callback",
+            "http://127.0.0.1/callback",
+            "https://chatgpt.com/connector/oauth/Ab-1_x",
+            "https://chatgpt.com/connector_platform_oauth_redirect",
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "http://localhost:8787/callback",
+            "https://vscode.dev/redirect",
+            "https://insiders.vscode.dev/redirect",
             "http://127.0.0.1/",
             "http://127.0.0.1:33418/",
-            "http://localhost/callback",
+            "http://127.0.0.1:33418",
+            "http://localhost:7777/oauth/callback",
+            "http://localhost:3334/oauth/callback",
+            "http://localhost:6274/oauth/callback/debug",
             "http://[::1]:1234/cb",
-            "cursor://anysphere.cursor-mcp/oauth/callback",
             "com.example.app:/oauth",
+            "com.example.app://callback",
+            "https://client.example.com/cb?tenant=1&codes=2",
+            "HTTPS://Client.Example.com:443/cb",
+            "https://xn--mnchen-3ya.example/cb",
+            "https://203.0.113.7:8443/cb",
         ] {
-            assert_eq!(
-                RedirectUri::parse(text).map(|u| u.to_string()),
-                Ok(text.to_owned())
-            );
+            assert_eq!(read(text), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_host_that_only_some_parsers_read_alike_is_refused() {
+        for text in [
+            "https:/@evil.com/cb",
+            "https:/evil.com/cb",
+            "https:example.com/cb",
+            "https:///example.com/cb",
+            "https:////example.com/cb",
+            "https://ex%61mple.com/cb",
+            "https://2130706433/cb",
+            "https://0x7f.1/cb",
+            "http://2130706433/cb",
+            "http://127.1/cb",
+            "http://0177.0.0.1/cb",
+            "http://loc%61lhost/cb",
+            "http://[0:0:0:0:0:0:0:1]/cb",
+            "https://example.com:0/cb",
+            "https://example.com:/cb",
+            "https://example.com:0443/cb",
+            "http://127.0.0.1:0/cb",
+        ] {
+            assert_eq!(read(text), Err(BadRedirect::NotPlain), "{text}");
+        }
+        let unicode = "https://m\u{fc}nchen.example/cb";
+        assert_eq!(read(unicode), Err(BadRedirect::Characters));
+    }
+
+    #[test]
+    fn only_three_hosts_are_this_machine() {
+        for text in [
+            "http://127.0.0.2/cb",
+            "http://localhost./cb",
+            "http://app.localhost/cb",
+            "http://[::ffff:127.0.0.1]/cb",
+            "http://0.0.0.0/cb",
+            "http://[::]/cb",
+        ] {
+            assert_eq!(read(text), Err(BadRedirect::PlainHttp), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_looks_like_an_answer_is_refused() {
+        for text in [
+            "https://example.com/cb?code=x",
+            "https://example.com/cb?a=1&state",
+            "https://example.com/cb?iss=https://evil.com",
+            "https://example.com/cb?%65rror=x",
+            "http://localhost/cb?error_description=x",
+            "com.example.app:/cb?code=x",
+        ] {
+            assert_eq!(read(text), Err(BadRedirect::AnswersParameter), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_private_use_scheme_without_a_path_is_refused() {
+        for text in ["a.b:alert(1)", "com.example.app:", "vscode:alert(1)", "a.b:?x=/"] {
+            assert_eq!(read(text), Err(BadRedirect::NoPath), "{text}");
         }
     }
 
@@ -215,11 +348,7 @@ mod tests {
             ("/cb", BadRedirect::NotAbsolute),
             ("https://exa\tmple.com", BadRedirect::Characters),
         ] {
-            assert_eq!(
-                RedirectUri::parse(text).map(|u| u.to_string()),
-                Err(why),
-                "{text}"
-            );
+            assert_eq!(read(text), Err(why), "{text}");
         }
     }
 
