@@ -61,33 +61,59 @@ DEFAULT_RESOURCE=https://echo.{domain}/mcp
 }
 
 #[tokio::test]
-async fn its_env_file_and_its_labels_verbatim_serve_the_typescript_sdk() {
-    let with_one_more_line = |ground: &Ground| format!("{}METADATA_AT_ISSUER=true\n", env_file(ground));
-    let world = World::of_the_predecessor(with_one_more_line).await;
+async fn its_env_file_and_its_labels_verbatim_serve_the_typescript_sdk_that_sends_resource() {
+    let without_default = |ground: &Ground| {
+        let file = env_file(ground);
+        file.lines()
+            .filter(|line| !line.starts_with("DEFAULT_RESOURCE"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let world = World::of_the_predecessor(without_default).await;
+    // the labels lead discovery into ForwardAuth: whoever follows redirects gets it from the issuer, and from then on
+    // the challenge names the issuer's copy, for clients that do not
+    let http = world.http();
+    let first = metadata_of(&world).await;
+    assert!(first.starts_with(&world.mcp_url().replace("/mcp", "")), "{first}");
+    let sent_on = http.get(&first).send().await.unwrap();
+    let there = sent_on.headers()["location"].to_str().unwrap();
+    let document: Value = http.get(there).send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["resource"], world.mcp_url());
+    assert_eq!(metadata_of(&world).await, there);
+    assert_eq!(world.backend().requests(), 0);
+
     let seen = drive(Some(&world), "typescript-sdk.mjs", &["1", &world.mcp_url()]).await;
     assert!(seen["whoami"].to_string().contains("583231"), "{seen}");
     assert_eq!(seen["refreshed"], true, "{seen}");
 }
 
 #[tokio::test]
-async fn a_client_that_follows_redirects_finds_its_way_without_that_line() {
-    let world = World::of_the_predecessor(env_file).await;
-    let http = world.http();
-    let refused = http.post(world.mcp_url()).body("{}").send().await.unwrap();
+async fn with_one_more_line_in_its_env_file_no_client_needs_a_second_attempt() {
+    let with_one_more_line = |ground: &Ground| format!("{}METADATA_AT_ISSUER=true\n", env_file(ground));
+    let world = World::of_the_predecessor(with_one_more_line).await;
+    assert!(metadata_of(&world).await.starts_with(&world.issuer()));
+    let seen = drive(Some(&world), "typescript-sdk.mjs", &["2", &world.mcp_url()]).await;
+    assert!(seen["whoami"].to_string().contains("583231"), "{seen}");
+}
+
+/// Where the challenge says that the metadata is.
+async fn metadata_of(world: &World) -> String {
+    let refused = world
+        .http()
+        .post(world.mcp_url())
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
     let challenge = refused.headers()["www-authenticate"].to_str().unwrap().to_owned();
-    let metadata = challenge
+    challenge
         .split("resource_metadata=\"")
         .nth(1)
         .unwrap()
         .split('"')
         .next()
-        .unwrap();
-    let sent_on = http.get(metadata).send().await.unwrap();
-    let there = sent_on.headers()["location"].to_str().unwrap();
-    assert!(there.starts_with(&world.issuer()), "{there}");
-    let document: Value = http.get(there).send().await.unwrap().json().await.unwrap();
-    assert_eq!(document["resource"], world.mcp_url());
-    assert_eq!(world.backend().requests(), 0);
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]

@@ -97,6 +97,11 @@ async fn auth_server_and_verifier_as_two_processes_do_the_whole_job() {
 }
 
 #[tokio::test]
+async fn two_of_each_do_the_whole_job() {
+    whole_job(&World::start(Layout::Apart(2)).await).await;
+}
+
+#[tokio::test]
 async fn a_person_who_denies_is_sent_back_with_access_denied() {
     let world = World::start(Layout::Serve).await;
     let flow = Flow::register(world.http(), &world.issuer()).await;
