@@ -9,7 +9,7 @@ mod guessing;
 use actix_web::http::header::{self, HeaderValue};
 use mcp_gateway_model::{client::Client, error::ErrorCode, id::ClientId};
 
-pub(crate) use credentials::{Credentials, Way, bearer};
+pub(crate) use credentials::{Credentials, bearer};
 pub(crate) use guessing::Guessing;
 
 use crate::{door::Rejection, request::Context};
@@ -47,21 +47,19 @@ pub(crate) async fn authenticate(
             (None, None) => return Ok(AuthenticatedClient(client)),
         },
     };
-    Err(not_authenticated(credentials.way, refused))
+    Err(not_authenticated(refused))
 }
 
-/// The one answer to whoever did not prove who it is (RFC 6749 §5.2).
-pub(crate) fn not_authenticated(way: Way, reason: &'static str) -> Rejection {
-    let rejection = Rejection::new(
+/// The one answer to whoever did not prove who it is (RFC 6749 §5.2), with the challenge that every 401 has
+/// ([RFC 9110 §15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
+pub(crate) fn not_authenticated(reason: &'static str) -> Rejection {
+    Rejection::new(
         ErrorCode::InvalidClient,
         "the client is unknown, or did not prove who it is: register again, or send the client_secret that was issued",
         reason,
-    );
-    match way {
-        Way::Basic => rejection.with_header(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm=\"clients\", charset=\"UTF-8\""),
-        ),
-        Way::Form => rejection,
-    }
+    )
+    .with_header(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static("Basic realm=\"clients\", charset=\"UTF-8\""),
+    )
 }

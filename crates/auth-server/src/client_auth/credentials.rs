@@ -10,24 +10,13 @@ use crate::{door::Rejection, request::Parameters};
 /// The most bytes an `Authorization` header may have.
 const LIMIT: usize = 8 * 1024;
 
-/// How credentials were sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// HTTP Basic.
-    Basic,
-    /// `client_id` and perhaps `client_secret` in the form.
-    Form,
-}
-
-/// A client's id, and its secret if it sent one.
+/// A client's id, and its secret if it sent one: by HTTP Basic, or in the form.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     /// Who it says it is.
     pub(crate) id: String,
     /// What should prove it.
     pub(crate) secret: Option<Secret>,
-    /// How both were sent.
-    pub(crate) way: Way,
 }
 
 impl Credentials {
@@ -40,16 +29,14 @@ impl Credentials {
         let Some(header) = authorization(request)? else {
             let id = form
                 .get("client_id")
-                .ok_or_else(|| not_authenticated(Way::Form, "client_id_missing"))?;
+                .ok_or_else(|| not_authenticated("client_id_missing"))?;
             return Ok(Self {
                 id: id.to_owned(),
                 secret,
-                way: Way::Form,
             });
         };
         let basic = scheme(header, "basic").and_then(decode);
-        let (id, from_header) =
-            basic.ok_or_else(|| not_authenticated(Way::Basic, "authorization_malformed"))?;
+        let (id, from_header) = basic.ok_or_else(|| not_authenticated("authorization_malformed"))?;
         if secret.is_some() || form.get("client_id").is_some_and(|other| other != id) {
             return Err(Rejection::new(
                 ErrorCode::InvalidRequest,
@@ -60,7 +47,6 @@ impl Credentials {
         Ok(Self {
             id,
             secret: from_header,
-            way: Way::Basic,
         })
     }
 }
@@ -139,7 +125,6 @@ mod tests {
         let read = read(Some(&basic("a%3Ab+c:s%25%26=")), "").unwrap();
         assert_eq!(read.id, "a:b c");
         assert_eq!(read.secret.unwrap().reveal(), "s%&=");
-        assert_eq!(read.way, Way::Basic);
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Inquirer {
         if client.is_confidential() {
             Ok(Self::Caller(Caller::Client(Box::new(client))))
         } else {
-            Err(not_authenticated(credentials.way, "public_client"))
+            Err(not_authenticated("public_client"))
         }
     }
 
@@ -74,11 +74,11 @@ async fn authenticate_server(
 ) -> Result<Inquirer, Rejection> {
     context.server.guessing.check(context, credentials)?;
     let Some(presented) = &credentials.secret else {
-        return Err(not_authenticated(credentials.way, "secret_missing"));
+        return Err(not_authenticated("secret_missing"));
     };
     if presented.digest() == server.secret.digest() {
         return Ok(Inquirer::Resource(server.resource.clone()));
     }
     context.server.guessing.failed(context, &credentials.id).await?;
-    Err(not_authenticated(credentials.way, "wrong_secret"))
+    Err(not_authenticated("wrong_secret"))
 }

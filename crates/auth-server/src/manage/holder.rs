@@ -21,10 +21,9 @@ impl Holder {
     /// Finds the client, and compares the token.
     ///
     /// # Errors
-    /// 401, the same when the client is not there, the token is wrong, and none was sent: nobody learns which clients
-    /// there are.
+    /// 401, the same when the client is not there and when the token is wrong: nobody learns which clients there are.
     pub(super) async fn find(context: &Context, id: &str, request: &HttpRequest) -> Result<Self, Rejection> {
-        let token = bearer(request)?.ok_or_else(|| not_the_holder("registration_token_missing"))?;
+        let token = bearer(request)?.ok_or_else(no_token)?;
         let token = Secret::presented(token.to_owned());
         let id = ClientId::parse(id).map_err(|_| not_the_holder("unknown_client"))?;
         let client = context.server.store.client(&id, context.now).await?;
@@ -71,13 +70,25 @@ pub(super) async fn limit(context: &Context) -> Result<(), Rejection> {
 }
 
 fn not_the_holder(reason: &'static str) -> Rejection {
+    refusal(
+        reason,
+        HeaderValue::from_static("Bearer realm=\"registrations\", error=\"invalid_token\""),
+    )
+}
+
+/// A challenge without an error for a request without a token (RFC 6750 §3.1), whichever client it is about.
+fn no_token() -> Rejection {
+    refusal(
+        "registration_token_missing",
+        HeaderValue::from_static("Bearer realm=\"registrations\""),
+    )
+}
+
+fn refusal(reason: &'static str, challenge: HeaderValue) -> Rejection {
     Rejection::new(
         ErrorCode::InvalidToken,
         "the registration access token is not one of a registered client",
         reason,
     )
-    .with_header(
-        header::WWW_AUTHENTICATE,
-        HeaderValue::from_static("Bearer error=\"invalid_token\""),
-    )
+    .with_header(header::WWW_AUTHENTICATE, challenge)
 }

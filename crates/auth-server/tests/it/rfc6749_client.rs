@@ -85,6 +85,24 @@ async fn an_unknown_client_and_a_wrong_secret_get_the_same_answer() {
 }
 
 #[actix_web::test]
+async fn every_401_names_a_scheme_to_authenticate_with() {
+    let desk = Desk::start().await;
+    let client = desk.confidential_client().await;
+    let id = ("client_id", client.id.as_str());
+    for path in ["/token", "/revoke", "/introspect"] {
+        for form in [vec![], vec![id], vec![id, ("client_secret", "wrong")]] {
+            let answer = desk.form(path, &form).await;
+            assert_eq!(answer.error(), "401 invalid_client", "{path}");
+            let challenge = answer.header("www-authenticate");
+            assert!(
+                challenge.starts_with("Basic realm=\"clients\""),
+                "{path} {challenge}"
+            );
+        }
+    }
+}
+
+#[actix_web::test]
 async fn a_public_client_that_presents_a_secret_is_not_believed() {
     let desk = Desk::start().await;
     let client = desk.public_client().await;

@@ -63,11 +63,22 @@ async fn an_unknown_client_and_a_wrong_token_cannot_be_told_apart() {
             );
         }
     }
-    let path = format!("/register/{}", client.id);
-    let answer = desk.get(&path).await;
-    assert_eq!((answer.status, &answer.text), (reference.status, &reference.text));
     let answer = put(&desk, &client.id, &other.token, &replacement(&client)).await;
     assert_eq!((answer.status, &answer.text), (reference.status, &reference.text));
+}
+
+#[actix_web::test]
+async fn a_call_without_a_token_gets_a_challenge_without_an_error_whichever_client_it_names() {
+    let desk = Desk::start().await;
+    let client = desk.public_client().await;
+    for id in [client.id.as_str(), "mcp_client_nobody"] {
+        let answer = desk.get(&format!("/register/{id}")).await;
+        assert_eq!(answer.error(), "401 invalid_token");
+        assert_eq!(
+            answer.header("www-authenticate"),
+            "Bearer realm=\"registrations\""
+        );
+    }
 }
 
 #[actix_web::test]
