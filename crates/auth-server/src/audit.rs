@@ -1,9 +1,10 @@
 //! One line for each act that matters later: who, which client, which resource, why, in which request. Never a secret.
 
+use std::borrow::Cow;
+
 use mcp_gateway_model::{
     grant::Grant,
     id::{ClientId, RequestId, UserId},
-    resource::ResourceUri,
 };
 use tracing::info;
 
@@ -82,8 +83,8 @@ pub struct Line<'a> {
     pub login: Option<&'a str>,
     /// Through which client.
     pub client: Option<&'a ClientId>,
-    /// For which resource.
-    pub resource: Option<&'a str>,
+    /// For which resource: all that a login opens, or what tokens name as their audience.
+    pub resource: Option<Cow<'a, str>>,
     /// Why, as a code.
     pub reason: Option<&'static str>,
 }
@@ -110,7 +111,7 @@ impl<'a> Line<'a> {
             user: Some(grant.user.id),
             login: Some(grant.user.login.as_str()),
             client: Some(&grant.client),
-            resource: grant.audiences.first().map(ResourceUri::as_str),
+            resource: grant.audiences.first().map(|uri| uri.as_str().into()),
             ..Self::new(event, request_id)
         }
     }
@@ -124,7 +125,7 @@ impl<'a> Line<'a> {
             user = self.user.map(|u| u.0),
             login = self.login,
             client = self.client.map(ClientId::as_str),
-            resource = self.resource,
+            resource = self.resource.as_deref(),
             reason = self.reason,
         );
     }

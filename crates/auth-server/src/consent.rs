@@ -185,6 +185,8 @@ pub(crate) async fn to_github(browser: &Browser, login: Login, account: &Account
 pub(crate) fn line<'a>(browser: &'a Browser, event: Event, login: &'a Login) -> Line<'a> {
     let mut line = Line::new(event, &browser.context.request_id);
     line.client = Some(&login.client);
-    line.resource = Some(login.audience.as_str());
+    let audience = login.audience.as_str();
+    let protected = browser.server().settings.resources.of_audience(audience);
+    line.resource = Some(protected.map_or(audience.into(), |p| p.identity.as_str().to_owned().into()));
     line
 }

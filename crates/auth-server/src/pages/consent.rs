@@ -4,7 +4,7 @@ use askama::Template;
 use mcp_gateway_model::{
     client::Client,
     redirect::{RedirectKind, RedirectUri},
-    resource::Target,
+    resource::{ResourceUri, Target},
     scope::{IDENTITY, MCP, OFFLINE_ACCESS, ScopeSet},
 };
 use url::Url;
@@ -76,6 +76,15 @@ impl Permission {
     }
 }
 
+/// All that a token opens: for a host without a path, whatever is there, however narrow the URI that was asked for.
+fn all_of(identity: &ResourceUri) -> String {
+    if identity.path().is_empty() {
+        format!("everything at {}", identity.authority())
+    } else {
+        identity.to_string()
+    }
+}
+
 /// The page.
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -88,7 +97,7 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) destination: Destination,
     /// The server's name, if it has one.
     pub(crate) resource_name: Option<String>,
-    /// The server.
+    /// All that is opened.
     pub(crate) resource: String,
     permissions: Vec<Permission>,
     /// As whom the person is logged in.
@@ -108,7 +117,7 @@ impl<'a> ConsentPage<'a> {
             asker: Asker::of(client),
             destination: Destination::of(uri),
             resource_name: Some(text::shown(name, 80)).filter(|name| !name.is_empty()),
-            resource: text::shown(target.audience.as_str(), 200),
+            resource: text::shown(&all_of(&target.protected.identity), 200),
             permissions: Vec::new(),
             logged_in: None,
             fields: [

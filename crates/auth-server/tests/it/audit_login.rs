@@ -1,32 +1,21 @@
 //! What the log keeps of a login: each step, who, for whom, and no secret.
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix_web::{App, http::header, test, web};
 use mcp_gateway_auth_server::{AuthServer, routes};
-use mcp_gateway_model::clock::{ManualClock, Timestamp};
+use mcp_gateway_model::{
+    clock::{ManualClock, Timestamp},
+    resource::{Resources, Wildcard},
+};
 use mcp_gateway_sandbox::github::{Options, StandInGithub};
 use reqwest::redirect::Policy;
 use url::Url;
 
-use crate::support::login::{Got, REDIRECT, Site, settings};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().map_or(Ok(0), |mut log| log.write(bytes))
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::support::{
+    log::Log,
+    login::{Got, REDIRECT, Site, settings},
+};
 
 /// One request on this thread, where the log is listened to.
 macro_rules! call {
@@ -63,14 +52,7 @@ async fn a_login_leaves_its_lines_and_no_secret() {
     let site = Site::start().await;
     let client = site.client(&[REDIRECT]).await;
     let request = site.request(&client, &[]);
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)));
     let settings = settings("http://127.0.0.1:8000", &github.url());
     let registry = prometheus::Registry::new();
@@ -96,19 +78,15 @@ async fn a_login_leaves_its_lines_and_no_secret() {
     let uri = format!("/callback?{}", back.query().unwrap());
     let got = call!(&app, jar, test::TestRequest::get().uri(&uri));
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<serde_json::Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|line: &serde_json::Value| line["target"] == "audit")
-        .collect();
-    let events: Vec<_> = lines.iter().map(|line| &line["fields"]["event"]).collect();
+    let lines = log.audit();
+    let events: Vec<_> = lines.iter().map(|line| &line["event"]).collect();
     assert_eq!(events, ["consent_given", "logged_in"]);
     for line in &lines {
-        assert_eq!(line["fields"]["client"], client.as_str());
-        assert_eq!(line["fields"]["resource"], "https://echo.example.com/mcp");
+        assert_eq!(line["client"], client.as_str());
+        assert_eq!(line["resource"], "https://echo.example.com/mcp");
     }
-    assert_eq!(lines[1]["fields"]["login"], "octocat");
+    assert_eq!(lines[1]["login"], "octocat");
+    let log = log.text();
     let mut secrets: Vec<_> = jar.into_values().filter(|value| !value.is_empty()).collect();
     secrets.extend(
         form.into_iter()
@@ -128,5 +106,37 @@ async fn a_login_leaves_its_lines_and_no_secret() {
     assert!(secrets.len() >= 9, "{}", secrets.len());
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret}");
+    }
+}
+
+#[actix_web::test]
+async fn the_line_of_a_consent_names_all_that_it_opens() {
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let asked = [("resource", Some("https://echo.example.com/mcp/harmless"))];
+    let request = site.request(&client, &asked);
+    let (log, _guard) = Log::listen();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)));
+    let mut settings = settings("http://127.0.0.1:8000", "https://github.com");
+    let wildcard = Wildcard::parse("https://*.example.com").unwrap();
+    settings.resources = Resources::new(Vec::new(), vec![wildcard], "127.0.0.1:8000");
+    let registry = prometheus::Registry::new();
+    let auth = AuthServer::start(settings, site.store.clone(), clock, &registry)
+        .await
+        .unwrap();
+    let app = test::init_service(App::new().configure(routes::configure(web::Data::new(auth)))).await;
+    let mut jar: BTreeMap<String, String> = BTreeMap::new();
+    for decision in ["allow", "deny"] {
+        let uri = request.strip_prefix(&site.base).unwrap();
+        let page = call!(&app, jar, test::TestRequest::get().uri(uri));
+        let mut form = page.fields();
+        form.push(("decision".into(), decision.into()));
+        let consent = test::TestRequest::post().uri("/consent").set_form(&form);
+        call!(&app, jar, consent).location();
+    }
+    let lines = log.audit();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        assert_eq!(line["resource"], "https://echo.example.com");
     }
 }

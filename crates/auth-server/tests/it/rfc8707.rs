@@ -42,6 +42,31 @@ async fn the_grant_is_for_the_resource_that_was_asked_for() {
 }
 
 #[actix_web::test]
+async fn the_consent_page_shows_all_that_the_token_opens_and_not_just_what_was_asked_for() {
+    let wildcard = |asked: &'static str| async move {
+        let site = Site::start_with(|settings| {
+            let wildcard = Wildcard::parse("https://*.example.com").unwrap();
+            settings.resources = Resources::new(Vec::new(), vec![wildcard], "auth.example.com");
+        })
+        .await;
+        let client = site.client(&[REDIRECT]).await;
+        let request = site.request(&client, &[("resource", Some(asked))]);
+        Browser::new(&site).get(&request).await.body
+    };
+    let page = wildcard("https://echo.example.com/mcp/harmless").await;
+    assert!(page.contains(">everything at echo.example.com<"), "{page}");
+    assert!(!page.contains("harmless</span>"), "{page}");
+    let site = Site::start().await;
+    let client = site.client(&[REDIRECT]).await;
+    let request = site.request(
+        &client,
+        &[("resource", Some("https://echo.example.com/mcp/harmless"))],
+    );
+    let page = Browser::new(&site).get(&request).await.body;
+    assert!(page.contains(">https://echo.example.com/mcp<"), "{page}");
+}
+
+#[actix_web::test]
 async fn without_a_resource_the_only_one_is_meant() {
     let site = Site::start().await;
     assert_eq!(audience(&site, None).await.as_deref(), Ok(ECHO));

@@ -2,5 +2,6 @@
 
 pub(crate) mod desk;
 pub(crate) mod fragile;
+pub(crate) mod log;
 pub(crate) mod login;
 pub(crate) mod set;
