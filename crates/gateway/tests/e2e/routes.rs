@@ -177,3 +177,31 @@ async fn the_access_log_of_traefik_holds_no_code_and_no_token() {
         assert!(!log.contains(secret.as_str()));
     }
 }
+
+#[tokio::test]
+async fn behind_a_load_balancer_a_client_does_not_choose_what_its_token_is_checked_for() {
+    let world = World::behind_a_proxy(Layout::Serve).await;
+    let http = world.http();
+    let mut flow = Flow::register(http.clone(), &world.issuer()).await;
+    let other = world.mcp_url().replace("echo.", "other.");
+    let back = flow.log_in(&other, 583_231).await;
+    let tokens = flow.exchange(&back["code"], &other).await;
+    let host = format!("other.{DOMAIN}:{}", world.ports.https);
+    for (name, value) in [
+        ("x-forwarded-host", host.as_str()),
+        ("x-forwarded-uri", "/.well-known/oauth-protected-resource"),
+        ("x-forwarded-method", "OPTIONS"),
+    ] {
+        let request = http
+            .post(world.mcp_url())
+            .bearer_auth(&tokens.access)
+            .header(name, value)
+            .body("{}");
+        assert_eq!(
+            request.send().await.unwrap().status(),
+            StatusCode::UNAUTHORIZED,
+            "{name}"
+        );
+    }
+    assert_eq!(world.backend().requests(), 0);
+}

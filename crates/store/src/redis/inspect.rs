@@ -75,6 +75,12 @@ fn check_durability(config: &Settings, info: &Settings, warnings: &mut Vec<Strin
         )),
         None => warnings.push(unchecked("maxmemory-policy", "noeviction")),
     }
+    if config.number("maxmemory") == Some(0) {
+        warnings.push(
+            "Redis may use all of the machine's memory, and is killed when that is full (maxmemory is 0)"
+                .into(),
+        );
+    }
     let append = config.get("appendonly").map(|value| value == "yes");
     match append.or_else(|| info.number("aof_enabled").map(|value| value == 1)) {
         Some(true) => match config.get("appendfsync") {
@@ -117,6 +123,7 @@ async fn config(connection: &mut MultiplexedConnection) -> Answer<Settings> {
     let answer = cmd("CONFIG")
         .arg("GET")
         .arg(&[
+            "maxmemory",
             "maxmemory-policy",
             "appendonly",
             "appendfsync",

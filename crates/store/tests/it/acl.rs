@@ -40,7 +40,7 @@ fn shipped() -> Shipped {
     let server = RedisServer::with(RedisSetup {
         acl: shipped_users(),
         persistent: true,
-        settings: vec!["maxmemory-policy noeviction".into()],
+        settings: vec!["maxmemory-policy noeviction".into(), "maxmemory 256mb".into()],
         ..RedisSetup::default()
     });
     let mut store = RedisOptions::new(server.url());

@@ -300,9 +300,10 @@ async fn a_redis_that_may_forget_is_warned_about() {
     let store = RedisStore::connect(&server.options()).unwrap();
     let warnings = store.inspect(SystemClock.now()).await.unwrap();
     let text: Vec<_> = warnings.iter().map(|warning| warning.0.as_str()).collect();
-    assert_eq!(text.len(), 2, "{text:?}");
+    assert_eq!(text.len(), 3, "{text:?}");
     assert!(text[0].contains("maxmemory-policy is allkeys-lru"));
-    assert!(text[1].contains("appendonly is no"));
+    assert!(text[1].contains("maxmemory is 0"));
+    assert!(text[2].contains("appendonly is no"));
     let skewed = store
         .inspect(SystemClock.now().plus(Duration::from_secs(60)))
         .await
@@ -314,7 +315,7 @@ async fn a_redis_that_may_forget_is_warned_about() {
 async fn a_redis_that_keeps_its_word_is_not_warned_about() {
     let server = RedisServer::with(RedisSetup {
         persistent: true,
-        settings: vec!["maxmemory-policy noeviction".into()],
+        settings: vec!["maxmemory-policy noeviction".into(), "maxmemory 256mb".into()],
         ..RedisSetup::default()
     });
     let store = RedisStore::connect(&server.options()).unwrap();

@@ -37,6 +37,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) auth: &'a [String],
     pub(crate) verifier: &'a [String],
     pub(crate) echo: &'a str,
+    /// Whether the caller is listed as a load balancer, as the deployment guide has it.
+    pub(crate) behind_a_proxy: bool,
 }
 
 /// The shipped directory `deploy/`.

@@ -44,8 +44,17 @@ impl World {
         Self::start_with(layout, &[]).await
     }
 
+    /// Starts everything behind a load balancer, set up as the deployment guide has it.
+    pub(crate) async fn behind_a_proxy(layout: Layout) -> Self {
+        Self::build(layout, &[], true).await
+    }
+
     /// Starts everything with further settings of the gateway.
     pub(crate) async fn start_with(layout: Layout, settings: &[(&'static str, &str)]) -> Self {
+        Self::build(layout, settings, false).await
+    }
+
+    async fn build(layout: Layout, settings: &[(&'static str, &str)], behind_a_proxy: bool) -> Self {
         let redis = RedisServer::with(RedisSetup {
             acl: users(),
             persistent: true,
@@ -87,6 +96,7 @@ impl World {
             auth: &auth_urls,
             verifier: &verifier_urls,
             echo: &echo,
+            behind_a_proxy,
         };
         let traefik = Traefik::start(ground.directory.path(), ground.ports, &upstreams).await;
         Self::assemble(ground, traefik, gateway).await
