@@ -66,6 +66,13 @@ impl Traefik {
             "VERIFIER_URL",
             upstreams.verifier,
         );
+        if upstreams.behind_a_proxy {
+            let file = config.join("traefik.yml");
+            let text = fs::read_to_string(&file).unwrap();
+            let listed = text.replacen("trustedIPs: []", "trustedIPs: [\"127.0.0.1/32\"]", 1);
+            assert_ne!(listed, text);
+            fs::write(&file, listed).unwrap();
+        }
         Self::run(directory, ports, upstreams, &config).await
     }
 
@@ -101,6 +108,7 @@ impl Traefik {
             auth: &gateway,
             verifier: &gateway,
             echo: &echo,
+            behind_a_proxy: false,
         };
         Self::run(directory, ground.ports, &upstreams, &config).await
     }
