@@ -53,10 +53,6 @@ async fn what_is_not_enforced_yet_is_a_fault() {
         .with("MCP_API_KEY", SECRET)
         .has_one_fault("MCP_API_KEY", "not enforced")
         .await;
-    Asked::small()
-        .with("MCP_OAUTH_ENABLED", "false")
-        .has_one_fault("MCP_OAUTH_ENABLED", "not enforced")
-        .await;
     let resource = "[[resource]]\nuri = \"https://echo.gateway.test/mcp\"\n";
     for line in [
         "rule = [{ methods = [\"DELETE\"], scopes = [\"write\"] }]",

@@ -4,8 +4,14 @@
 
 mod support;
 
+mod algorithms;
+mod apart;
 mod check_config;
 mod command_line;
 mod configuration_documents;
 mod configuration_faults;
 mod configuration_sources;
+mod dev;
+mod directory;
+mod edge;
+mod logs;
