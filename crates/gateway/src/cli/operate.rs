@@ -142,7 +142,9 @@ fn text(done: &Done) -> String {
                 "{kid} signs from now on; running servers notice within seconds. Retire the one before when its tokens have ended."
             )
         }
-        Done::Retired(kid) => format!("{kid} is gone, and with it every access token it signed"),
+        Done::Retired(kid) => {
+            format!("{kid} is gone, and within half a minute every access token it signed has ended")
+        }
         Done::Unpinned { user: None, .. } => "the login was not pinned".to_owned(),
         Done::Unpinned {
             user: Some(user),

@@ -150,7 +150,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     plain(
         "UNUSED_CLIENT_LIFETIME",
         "86400",
-        "seconds a client lives that never came to /authorize",
+        "seconds a client lives that nobody has allowed anything",
     ),
     plain(
         "MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES",
@@ -165,7 +165,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     plain(
         "MCP_OAUTH_ENABLED",
         "true",
-        "false is refused: not enforced by this release",
+        "false: no OAuth endpoints, nobody can log in, and no token is good",
     ),
     secret("MCP_API_KEY", "refused: not enforced by this release"),
     plain(
