@@ -12,6 +12,7 @@ use crate::{
     browser::Browser,
     client_life, consent,
     door::{BadReturn, Page, Redirect, Refusal, ReturnAddress},
+    limit,
     pages::text,
     request::Context,
 };
@@ -32,6 +33,9 @@ async fn ask(browser: &Browser) -> Result<HttpResponse, Refusal> {
         .permit("authorize", server.settings.limits.authorize)
         .await?;
     let client = known_client(browser).await?;
+    limit::by_client(&browser.context, "authorize", &client.id)
+        .await
+        .map_err(Page::from)?;
     let address = return_address(browser.query(), &client)?;
     let asked = Asked::read(browser.query(), &client, &server.settings.resources)
         .map_err(|r| Redirect::new(&address, r.code(), r.description().to_owned(), r.reason().code))?;

@@ -12,20 +12,28 @@ use mcp_gateway_model::{client::Client, error::ErrorCode, id::ClientId};
 pub(crate) use credentials::{Credentials, bearer};
 pub(crate) use guessing::Guessing;
 
-use crate::{door::Rejection, request::Context};
+use crate::{door::Rejection, limit, request::Context};
 
 /// A client that proved who it is, or that has nothing to prove it with.
 #[derive(Debug)]
 pub(crate) struct AuthenticatedClient(pub(crate) Client);
 
-/// Finds the client, and checks its secret.
+/// Finds the client, checks its secret, and takes its permit for a call of `endpoint`.
 ///
 /// # Errors
-/// `invalid_client`, the same for a client that is not there and for a wrong secret; 429 for who guesses.
+/// `invalid_client`, the same for a client that is not there and for a wrong secret; 429 for who guesses, and for a client
+/// that comes too often.
 pub(crate) async fn authenticate(
     context: &Context,
+    endpoint: &'static str,
     credentials: &Credentials,
 ) -> Result<AuthenticatedClient, Rejection> {
+    let client = prove(context, credentials).await?;
+    limit::by_client(context, endpoint, &client.id).await?;
+    Ok(AuthenticatedClient(client))
+}
+
+async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, Rejection> {
     let server = &context.server;
     server.guessing.check(context, credentials)?;
     let client = match ClientId::parse(&credentials.id) {
@@ -36,7 +44,7 @@ pub(crate) async fn authenticate(
         None => "unknown_client",
         Some(client) => match (&client.secret, &credentials.secret) {
             (Some(expected), Some(presented)) if *expected == presented.digest() => {
-                return Ok(AuthenticatedClient(client));
+                return Ok(client);
             }
             (Some(_), Some(_)) => {
                 server.guessing.failed(context, &credentials.id).await?;
@@ -44,7 +52,7 @@ pub(crate) async fn authenticate(
             }
             (Some(_), None) => "secret_missing",
             (None, Some(_)) => "public_client_with_secret",
-            (None, None) => return Ok(AuthenticatedClient(client)),
+            (None, None) => return Ok(client),
         },
     };
     Err(not_authenticated(refused))

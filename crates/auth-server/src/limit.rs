@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use mcp_gateway_model::{clock::Timestamp, secret::Digest};
+use mcp_gateway_model::{clock::Timestamp, id::ClientId, secret::Digest};
 use mcp_gateway_store::{Rate, Store};
 
-use crate::door::Rejection;
+use crate::{door::Rejection, request::Context};
 
 /// Takes a permit for something that `address` does.
 ///
@@ -19,7 +19,32 @@ pub(crate) async fn by_address(
     now: Timestamp,
 ) -> Result<(), Rejection> {
     let bucket = Digest::of(format!("{what} address {}", counted(address)).as_bytes());
-    match store.take_permit(&bucket, rate, now).await? {
+    take(store, &bucket, rate, now).await
+}
+
+/// Takes a permit for what a client does at an endpoint, wherever it does it from. Only for a client that there is, so
+/// that nobody can fill the store with made-up names.
+///
+/// # Errors
+/// As [`by_address`].
+pub(crate) async fn by_client(
+    context: &Context,
+    endpoint: &'static str,
+    client: &ClientId,
+) -> Result<(), Rejection> {
+    let server = &context.server;
+    let bucket = Digest::of(format!("{endpoint} client {client}").as_bytes());
+    take(
+        server.store.as_ref(),
+        &bucket,
+        server.settings.limits.client,
+        context.now,
+    )
+    .await
+}
+
+async fn take(store: &dyn Store, bucket: &Digest, rate: Rate, now: Timestamp) -> Result<(), Rejection> {
+    match store.take_permit(bucket, rate, now).await? {
         None => Ok(()),
         Some(wait) => Err(Rejection::too_many(wait)),
     }

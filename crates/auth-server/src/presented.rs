@@ -17,6 +17,7 @@ use crate::{
     access_token,
     client_auth::{AuthenticatedClient, Credentials, authenticate, bearer},
     door::Rejection,
+    limit,
     request::{Context, Parameters},
 };
 
@@ -77,29 +78,32 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// Reads who it is.
+    /// Reads who calls `endpoint`.
     ///
     /// # Errors
-    /// `invalid_client` for a client that did not prove itself, `invalid_token` for a bearer token that is not live.
+    /// `invalid_client` for a client that did not prove itself, `invalid_token` for a bearer token that is not live, 429
+    /// for a client that comes too often.
     pub(crate) async fn read(
         context: &Context,
+        endpoint: &'static str,
         request: &HttpRequest,
         form: &mut Parameters,
     ) -> Result<Self, Rejection> {
-        if let Some(holder) = Self::holder(context, request, form).await? {
+        if let Some(holder) = Self::holder(context, endpoint, request, form).await? {
             return Ok(holder);
         }
         let credentials = Credentials::read(request, form)?;
-        let AuthenticatedClient(client) = authenticate(context, &credentials).await?;
+        let AuthenticatedClient(client) = authenticate(context, endpoint, &credentials).await?;
         Ok(Self::Client(Box::new(client)))
     }
 
-    /// Reads who holds the live access token in the request, if there is a token.
+    /// Reads who holds the live access token in the request, if there is a token. The call counts as one of its client's.
     ///
     /// # Errors
-    /// `invalid_token` for a bearer token that is not live.
+    /// `invalid_token` for a bearer token that is not live, 429 for a client that comes too often.
     pub(crate) async fn holder(
         context: &Context,
+        endpoint: &'static str,
         request: &HttpRequest,
         form: &Parameters,
     ) -> Result<Option<Self>, Rejection> {
@@ -115,6 +119,7 @@ impl Caller {
         }
         let live = access_token::open(&context.server, token, context.now).await?;
         let live = live.ok_or_else(dead_bearer)?;
+        limit::by_client(context, endpoint, &live.grant.client).await?;
         Ok(Some(Self::Holder(live.grant.id)))
     }
 

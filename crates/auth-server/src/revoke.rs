@@ -24,7 +24,7 @@ pub(crate) async fn revoke(
     let store = server.store.as_ref();
     let rate = server.settings.limits.revoke;
     limit::by_address(store, "revoke", context.address, rate, context.now).await?;
-    let caller = Caller::read(&context, &request, &mut form).await?;
+    let caller = Caller::read(&context, "revoke", &request, &mut form).await?;
     let Some(token) = Presented::read(&context, form.require("token")?).await? else {
         return Ok(done());
     };

@@ -119,7 +119,9 @@ pub struct Limits {
     pub callback: Rate,
     /// Token requests by an address.
     pub token: Rate,
-    /// Failed client authentications of one client: slows down who guesses secrets.
+    /// What one client does at one endpoint, from all its addresses together.
+    pub client: Rate,
+    /// Wrong secrets for one client from one address: slows down who guesses secrets.
     pub client_failures: Rate,
     /// Introspections by an address.
     pub introspect: Rate,
@@ -144,6 +146,7 @@ impl Default for Limits {
             authorize: per_minute(60, 30),
             callback: per_minute(60, 30),
             token: per_minute(300, 100),
+            client: per_minute(600, 200),
             client_failures: per_minute(10, 10),
             introspect: per_minute(600, 200),
             revoke: per_minute(120, 60),

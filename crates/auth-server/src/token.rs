@@ -49,7 +49,7 @@ async fn exchange(
     limit::by_address(server.store.as_ref(), "token", context.address, rate, context.now).await?;
     let Form(mut form) = form?;
     let credentials = Credentials::read(request, &mut form)?;
-    let AuthenticatedClient(client) = authenticate(context, &credentials).await?;
+    let AuthenticatedClient(client) = authenticate(context, "token", &credentials).await?;
     let call = Call {
         context,
         client: &client,

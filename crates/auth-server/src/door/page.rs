@@ -104,7 +104,7 @@ impl From<Rejection> for Page {
             StatusCode::TOO_MANY_REQUESTS => (
                 "Too many requests",
                 Cow::from(
-                    "There were too many requests from your address. Wait a minute, then go back to the application and connect again.",
+                    "There were too many requests from your address, or from this application. Wait a minute, then go back to the application and connect again.",
                 ),
             ),
             StatusCode::SERVICE_UNAVAILABLE => (

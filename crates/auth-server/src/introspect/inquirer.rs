@@ -11,6 +11,9 @@ use crate::{
     settings::ResourceServer,
 };
 
+/// What calls are counted as.
+const ENDPOINT: &str = "introspect";
+
 /// Who asks about a token.
 pub(super) enum Inquirer {
     /// A client, or whoever holds a live token.
@@ -29,7 +32,7 @@ impl Inquirer {
         request: &HttpRequest,
         form: &mut Parameters,
     ) -> Result<Self, Rejection> {
-        if let Some(holder) = Caller::holder(context, request, form).await? {
+        if let Some(holder) = Caller::holder(context, ENDPOINT, request, form).await? {
             return Ok(Self::Caller(holder));
         }
         let credentials = Credentials::read(request, form)?;
@@ -37,7 +40,7 @@ impl Inquirer {
         if let Some(server) = resource_server(servers, &credentials.id) {
             return authenticate_server(context, server, &credentials).await;
         }
-        let AuthenticatedClient(client) = authenticate(context, &credentials).await?;
+        let AuthenticatedClient(client) = authenticate(context, ENDPOINT, &credentials).await?;
         if client.is_confidential() {
             Ok(Self::Caller(Caller::Client(Box::new(client))))
         } else {

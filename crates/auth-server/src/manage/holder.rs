@@ -18,10 +18,11 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    /// Finds the client, and compares the token.
+    /// Finds the client, compares the token, and takes the client's permit.
     ///
     /// # Errors
-    /// 401, the same when the client is not there and when the token is wrong: nobody learns which clients there are.
+    /// 401, the same when the client is not there and when the token is wrong: nobody learns which clients there are. 429
+    /// for a client that comes too often.
     pub(super) async fn find(context: &Context, id: &str, request: &HttpRequest) -> Result<Self, Rejection> {
         let token = bearer(request)?.ok_or_else(no_token)?;
         let token = Secret::presented(token.to_owned());
@@ -30,6 +31,7 @@ impl Holder {
         let client = client.ok_or_else(|| not_the_holder("unknown_client"))?;
         let digest = Some(token.digest());
         if digest == client.registration_token || digest == client.previous_registration_token {
+            limit::by_client(context, "manage", &client.id).await?;
             Ok(Self { client, token })
         } else {
             Err(not_the_holder("wrong_registration_token"))

@@ -12,6 +12,7 @@ mod cors;
 mod faults;
 mod github;
 mod keys;
+mod limits;
 mod pages;
 mod rfc6749_authorize;
 mod rfc6749_client;
