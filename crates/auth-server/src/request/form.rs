@@ -1,6 +1,6 @@
 //! Parameters of queries and forms (RFC 6749 §3.1, §3.2): sent once or not at all, and an empty one counts as not sent.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin};
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode, web};
 use futures_util::StreamExt;
@@ -12,8 +12,15 @@ use crate::door::Rejection;
 const LIMIT: usize = 16 * 1024;
 
 /// Parameters by name.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Parameters(BTreeMap<String, String>);
+
+/// Names only: values are codes, tokens and secrets.
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Parameters {
     /// Reads `application/x-www-form-urlencoded` text.
@@ -128,5 +135,16 @@ impl FromRequest for Form {
             }
             Parameters::parse(&body).map(Self)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_text_shows_names_and_no_values() {
+        let form = Form(Parameters::parse(b"code=mcp_ac_x&client_secret=hunter2").unwrap());
+        assert_eq!(format!("{form:?}"), r#"Form({"client_secret", "code"})"#);
     }
 }
