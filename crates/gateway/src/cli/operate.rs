@@ -43,7 +43,7 @@ pub(crate) enum KeysCommand {
     )]
     Retire {
         /// The key's id, as `keys list` shows it
-        #[arg(value_parser = |text: &str| KeyId::parse(text))]
+        #[arg(value_parser = |text: &str| KeyId::parse(text), allow_hyphen_values = true)]
         kid: KeyId,
         #[command(flatten)]
         store: StoreArgs,
