@@ -135,3 +135,15 @@ async fn orders_without_a_store_are_faults_of_the_configuration() {
         assert!(ended.stderr.contains("REDIS_URL"), "{}", ended.stderr);
     }
 }
+
+#[tokio::test]
+async fn a_key_whose_id_begins_with_a_hyphen_can_be_retired() {
+    let kid = format!("-n{}", "A".repeat(41));
+    for arguments in [
+        ["keys", "retire", &kid, "--json"],
+        ["keys", "retire", "--json", &kid],
+    ] {
+        let ended = run(&arguments).await;
+        assert_eq!(ended.code, 64, "only the store is missing: {}", ended.stderr);
+    }
+}

@@ -243,7 +243,7 @@ async fn an_env_file_that_cannot_be_read_is_a_fault_by_line() {
     let asked = Asked::small().file(".env", "LOG_LEVEL=info\nhunter2\n");
     let faults = asked.faults_of("serve").await;
     assert_eq!(faults.len(), 1, "{faults:?}");
-    assert!(faults[0].0.ends_with(".env") && faults[0].1.starts_with("line 2: "));
+    assert!(faults[0].0.contains(".env") && faults[0].1.starts_with("line 2: "));
     let ended = Asked::small()
         .run(&["serve", "--env-file", "production.env"])
         .await;

@@ -14,4 +14,6 @@ mod configuration_sources;
 mod dev;
 mod directory;
 mod edge;
+mod embed;
 mod logs;
+mod oauth_off;

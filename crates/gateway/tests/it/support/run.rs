@@ -40,7 +40,7 @@ pub(crate) fn command(directory: &Path) -> Command {
 /// Runs a command that is expected to end soon.
 pub(crate) async fn end(command: &mut Command) -> Ended {
     let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await;
-    let output = output.expect("it does not end").unwrap();
+    let output = output.unwrap_or_else(|_| panic!("it does not end")).unwrap();
     Ended {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -148,22 +148,21 @@ impl Asked {
     }
 
     /// The value in effect, and where it comes from.
-    pub(crate) async fn effective(&self, name: &str) -> Option<(String, String)> {
+    pub(crate) async fn effective(&self, name: &str) -> (String, String) {
         let report = self.report("serve").await;
         let settings = report["settings"].as_array().unwrap();
         assert_eq!(report["faults"], serde_json::json!([]));
-        let setting = settings.iter().find(|setting| setting["name"] == name)?;
+        let setting = settings.iter().find(|setting| setting["name"] == name);
+        let setting = setting.unwrap_or_else(|| panic!("{name} in {report}"));
         let text = |member: &str| setting[member].as_str().unwrap().to_owned();
-        Some((text("value"), text("origin")))
+        (text("value"), text("origin"))
     }
 
     /// The warnings of `check-config`, one a line.
     pub(crate) async fn warnings_of(&self, role: &str) -> String {
         let report = self.report(role).await;
         let warnings = report["warnings"].as_array().unwrap();
-        warnings
-            .iter()
-            .map(|warning| format!("{}\n", warning.as_str().unwrap()))
-            .collect()
+        let texts: Vec<_> = warnings.iter().map(|warning| warning.as_str().unwrap()).collect();
+        texts.join("\n")
     }
 }

@@ -86,7 +86,7 @@ impl Server {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        let id = self.child.id().expect("it has ended already").to_string();
+        let id = self.child.id().unwrap().to_string();
         let sent = std::process::Command::new("kill").args(["-TERM", &id]).status();
         assert!(sent.unwrap().success());
     }
