@@ -1,6 +1,6 @@
 //! What people see.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use crate::support::login::{Browser, Got, REDIRECT, Site};
 
@@ -237,4 +237,40 @@ async fn who_is_logged_in_can_log_out_on_every_page_and_nobody_else() {
     ] {
         assert!(got.body.contains(log_out), "{}", got.body);
     }
+}
+
+#[actix_web::test]
+async fn another_method_than_a_pages_own_gets_405_and_learns_which_it_is() {
+    let site = Site::start().await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, own) in [
+        ("/authorize", "GET"),
+        ("/oauth/authorize", "GET"),
+        ("/consent", "POST"),
+        ("/callback", "GET"),
+        ("/logout", "POST"),
+    ] {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::OPTIONS] {
+            let request = http.request(method.clone(), format!("{}{path}", site.base));
+            let response = request.send().await.unwrap();
+            let is_refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(is_refused, method != own, "{method} {path}");
+            if is_refused {
+                assert_eq!(response.headers()["allow"], own, "{method} {path}");
+                assert!(response.headers().contains_key("content-security-policy"));
+                let text = response.text().await.unwrap();
+                assert!(text.contains("connect again"), "{text}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_browser_that_asks_for_an_icon_gets_none_and_keeps_that() {
+    let site = Site::start().await;
+    let got = Browser::new(&site)
+        .get(&format!("{}/favicon.ico", site.base))
+        .await;
+    assert_eq!((got.status, got.body.as_str()), (StatusCode::NO_CONTENT, ""));
+    assert_eq!(got.header("cache-control"), "public, max-age=604800");
 }
