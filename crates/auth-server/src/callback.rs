@@ -1,5 +1,7 @@
 //! The way back from GitHub: only in the browser that went there, only once.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use mcp_gateway_model::{
     error::ErrorCode,
@@ -167,8 +169,7 @@ fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
     let advice = match fault {
         GithubFault::BadCode => "The login took too long, or its page was opened twice. Go back to the application and connect again.".into(),
         GithubFault::Misconfigured(_) => "GitHub does not accept this server. Tell its operator the request below: the log says what GitHub answered, and which setting to look at.".into(),
-        GithubFault::RateLimited(Some(wait)) => format!("Too many people logged in. Wait {} minutes, then go back to the application and connect again.", wait.as_secs().div_ceil(60).max(1)),
-        GithubFault::RateLimited(None) => "Too many people logged in. Wait some minutes, then go back to the application and connect again.".to_owned(),
+        GithubFault::RateLimited(wait) => format!("Too many people logged in. Wait {}, then go back to the application and connect again.", minutes(wait.from(browser.context.now))),
         GithubFault::Unreachable(_) => "Look at https://www.githubstatus.com, wait until GitHub works again, then go back to the application and connect again.".into(),
         GithubFault::Nonsense(_) => "Go back to the application and connect again. If this happens every time, tell the operator the request below.".into(),
     };
@@ -179,4 +180,12 @@ fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
         .leading(back, "Return to the application")
         .because(fault.to_string())
         .into()
+}
+
+fn minutes(wait: Option<Duration>) -> String {
+    match wait.map(|wait| wait.as_secs().div_ceil(60)) {
+        None => "some minutes".to_owned(),
+        Some(0 | 1) => "a minute".to_owned(),
+        Some(more) => format!("{more} minutes"),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mcp_gateway_model::clock::Timestamp;
 use oauth2::{RequestTokenError, basic::BasicErrorResponse};
 use serde::Deserialize;
 
@@ -16,13 +17,39 @@ pub(crate) enum GithubFault {
     Misconfigured(String),
     /// GitHub has had enough of us for now.
     #[error("GitHub's rate limit is reached")]
-    RateLimited(Option<Duration>),
+    RateLimited(Wait),
     /// GitHub does not answer, or says that it cannot.
     #[error("GitHub does not answer: {0}")]
     Unreachable(String),
     /// GitHub says something that means nothing.
     #[error("GitHub's answer cannot be understood: {0}")]
     Nonsense(String),
+}
+
+/// When GitHub wants to be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// After this time, as `Retry-After` says.
+    For(Duration),
+    /// At this time, as `x-ratelimit-reset` says.
+    Until(Timestamp),
+    /// It does not say.
+    Unsaid,
+}
+
+impl Wait {
+    /// The most that is believed: GitHub counts by the hour.
+    const MOST: Duration = Duration::from_secs(3600);
+
+    /// How long that is from `now`.
+    pub(crate) fn from(self, now: Timestamp) -> Option<Duration> {
+        let wait = match self {
+            Self::For(wait) => wait,
+            Self::Until(time) => now.until(time),
+            Self::Unsaid => return None,
+        };
+        Some(wait.min(Self::MOST))
+    }
 }
 
 impl GithubFault {

@@ -2,14 +2,15 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+use mcp_gateway_model::clock::Timestamp;
 use oauth2::{
     AsyncHttpClient, HttpRequest, HttpResponse,
-    http::{self, HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use reqwest::{Client, redirect::Policy};
 use url::Url;
 
-use super::{BadGithub, GithubFault, Patience};
+use super::{BadGithub, GithubFault, Patience, fault::Wait};
 
 /// The most bytes an answer may have.
 const LIMIT: usize = 64 * 1024;
@@ -59,7 +60,7 @@ impl Wire {
         let mut response = self.0.execute(request).await.map_err(|e| unreachable(&e))?;
         let status = response.status();
         if is_rate_limit(status, response.headers()) {
-            return Err(GithubFault::RateLimited(retry_after(response.headers())));
+            return Err(GithubFault::RateLimited(wait(response.headers())));
         }
         if status.is_server_error() {
             return Err(GithubFault::Unreachable(format!("status {}", status.as_u16())));
@@ -106,9 +107,12 @@ fn is_rate_limit(status: StatusCode, headers: &HeaderMap) -> bool {
         || status == StatusCode::FORBIDDEN && (spent || headers.contains_key(header::RETRY_AFTER))
 }
 
-fn retry_after(headers: &HeaderMap<http::HeaderValue>) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(Duration::from_secs(3600)))
+/// The secondary rate limit says how many seconds to wait, the primary one at which second it ends.
+fn wait(headers: &HeaderMap) -> Wait {
+    let seconds = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+    let retry_after = seconds("retry-after").map(|wait| Wait::For(Duration::from_secs(wait)));
+    let reset = || seconds("x-ratelimit-reset").map(|time| Wait::Until(Timestamp::from_secs(time)));
+    retry_after.or_else(reset).unwrap_or(Wait::Unsaid)
 }
 
 /// The kind of failure, without the address: it may carry what the log must not have.

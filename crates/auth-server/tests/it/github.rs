@@ -1,7 +1,16 @@
 //! GitHub on bad days: each fault has a page that says what to do, and a way back that tells the client.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    thread,
+};
+
 use mcp_gateway_sandbox::github::{Endpoint, Fault};
 use reqwest::StatusCode;
+use url::Url;
 
 use crate::support::login::{Browser, Got, REDIRECT, Site};
 
@@ -62,6 +71,47 @@ async fn a_rate_limit_says_how_long_to_wait() {
             );
             assert!(got.body.contains("Wait 2 minutes"), "{}", got.body);
         }
+    }
+}
+
+/// A GitHub API that answers every request with 403, nothing left, and this header.
+fn spent(header: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut request = BufReader::new(connection.try_clone().unwrap()).lines();
+            while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let answer = format!(
+                "HTTP/1.1 403 Forbidden\r\nx-ratelimit-remaining: 0\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            connection.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    base
+}
+
+#[actix_web::test]
+async fn a_rate_limit_that_says_when_it_ends_is_waited_for_until_then() {
+    for (header, wait) in [
+        ("x-ratelimit-reset: 1800000541\r\n", "Wait 10 minutes,"),
+        ("x-ratelimit-reset: 1800000059\r\n", "Wait a minute,"),
+        ("x-ratelimit-reset: 1799999999\r\n", "Wait a minute,"),
+        ("x-ratelimit-reset: 18000000000\r\n", "Wait 60 minutes,"),
+        ("x-ratelimit-reset: soon\r\n", "Wait some minutes,"),
+        (
+            "x-ratelimit-reset: 1800000541\r\nretry-after: 90\r\n",
+            "Wait 2 minutes,",
+        ),
+        ("", "Wait some minutes,"),
+    ] {
+        let api = Url::parse(&spent(header)).unwrap();
+        let site = Site::start_with(|settings| settings.github.api_url = api).await;
+        let client = site.client(&[REDIRECT]).await;
+        let got = Browser::new(&site).log_in(&site.request(&client, &[])).await;
+        assert_eq!(got.title(), "GitHub asks to wait", "{header}");
+        assert!(got.body.contains(wait), "{header} {}", got.body);
     }
 }
 
