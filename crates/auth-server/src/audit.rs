@@ -8,6 +8,8 @@ use mcp_gateway_model::{
 };
 use tracing::info;
 
+use crate::door::RATE_LIMITED;
+
 /// The log target of audit lines.
 pub const TARGET: &str = "audit";
 
@@ -116,8 +118,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Writes it.
+    /// Writes it; not for a request that came too often. Anybody can send those by the thousand, and would drive out of
+    /// the log what matters: metrics and the log of requests count them.
     pub fn write(&self) {
+        if self.reason == Some(RATE_LIMITED) {
+            return;
+        }
         info!(
             target: TARGET,
             event = self.event.as_str(),

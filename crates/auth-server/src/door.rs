@@ -8,4 +8,4 @@ mod rejection;
 pub(crate) use page::Page;
 pub(crate) use redirect::{BadReturn, Redirect, ReturnAddress};
 pub(crate) use refusal::Refusal;
-pub(crate) use rejection::Rejection;
+pub(crate) use rejection::{RATE_LIMITED, Rejection};

@@ -52,7 +52,7 @@ async fn admit_and_add(
         now,
     )
     .await?;
-    let metadata = read_metadata(body?.members())?;
+    let metadata = read_metadata(body?.members(), &server.settings.issuer)?;
     let secret = issue_secret(&metadata);
     let token = Secret::generate(SecretKind::RegistrationToken);
     let client = Client {

@@ -15,6 +15,9 @@ use serde_json::json;
 
 use crate::keys::KeyError;
 
+/// The reason of requests that come too often.
+pub(crate) const RATE_LIMITED: &str = "rate_limited";
+
 /// An error for a client.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}: {description}")]
@@ -82,7 +85,7 @@ impl Rejection {
         Self::new(
             ErrorCode::TemporarilyUnavailable,
             format!("too many requests: try again in {seconds} s"),
-            "rate_limited",
+            RATE_LIMITED,
         )
         .with_status(StatusCode::TOO_MANY_REQUESTS)
         .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use mcp_gateway_model::{
     client::{AuthMethod, Client},
     error::ErrorCode,
+    issuer::Issuer,
     secret::{Secret, SecretKind},
 };
 use mcp_gateway_store::Replaced;
@@ -38,7 +39,7 @@ pub(crate) async fn replace(
     holder::limit(&context).await?;
     for _ in 0..ATTEMPTS {
         let holder = Holder::find(&context, &id, &request).await?;
-        let next = successor(&holder, body.members())?;
+        let next = successor(&holder, body.members(), &context.server.settings.issuer)?;
         let replaced = context
             .server
             .store
@@ -67,7 +68,7 @@ struct Successor {
     secret: Option<Secret>,
 }
 
-fn successor(holder: &Holder, members: &Map<String, Value>) -> Result<Successor, Rejection> {
+fn successor(holder: &Holder, members: &Map<String, Value>, issuer: &Issuer) -> Result<Successor, Rejection> {
     let before = &holder.client;
     if let Some(name) = OURS.into_iter().find(|name| members.contains_key(*name)) {
         return Err(invalid(format!(
@@ -80,14 +81,14 @@ fn successor(holder: &Holder, members: &Map<String, Value>) -> Result<Successor,
         ));
     }
     let presented = presented_secret(before, members)?;
-    let metadata = read_metadata(members)?;
+    let metadata = read_metadata(members, issuer)?;
     let becomes_public = metadata.token_endpoint_auth_method == AuthMethod::None;
     let (digest, secret) = match before.secret {
         _ if becomes_public => (None, None),
         Some(digest) => (Some(digest), presented),
         None => {
-            let issued = issue_secret(&metadata);
-            (issued.as_ref().map(Secret::digest), issued)
+            let fresh = issue_secret(&metadata);
+            (fresh.as_ref().map(Secret::digest), fresh)
         }
     };
     let token = Secret::generate(SecretKind::RegistrationToken);

@@ -4,6 +4,7 @@
 use mcp_gateway_model::{
     client::{ApplicationType, AuthMethod, ClientMetadata, GrantType},
     error::ErrorCode,
+    issuer::Issuer,
     scope::{Scope, ScopeSet},
 };
 use serde_json::{Map, Value};
@@ -27,10 +28,10 @@ const SCOPES: usize = 100;
 ///
 /// # Errors
 /// `invalid_client_metadata` or `invalid_redirect_uri`, naming the member.
-pub(crate) fn read(members: &Map<String, Value>) -> Result<ClientMetadata, Rejection> {
+pub(crate) fn read(members: &Map<String, Value>, issuer: &Issuer) -> Result<ClientMetadata, Rejection> {
     let members = Members(members);
     let auth_method = auth_method(&members)?;
-    let redirect_uris = redirects::acceptable(members.texts("redirect_uris")?, auth_method)?;
+    let redirect_uris = redirects::acceptable(members.texts("redirect_uris")?, auth_method, issuer)?;
     let metadata = ClientMetadata {
         redirect_uris,
         token_endpoint_auth_method: auth_method,

@@ -3,8 +3,10 @@
 use mcp_gateway_model::{
     client::AuthMethod,
     error::ErrorCode,
+    issuer::{Issuer, is_loopback},
     redirect::{RedirectKind, RedirectUri},
 };
+use url::Url;
 
 use crate::door::Rejection;
 
@@ -18,6 +20,7 @@ const MOST: usize = 20;
 pub(super) fn acceptable(
     named: Option<Vec<String>>,
     auth_method: AuthMethod,
+    issuer: &Issuer,
 ) -> Result<Vec<RedirectUri>, Rejection> {
     let named = named.unwrap_or_default();
     if named.is_empty() {
@@ -35,7 +38,7 @@ pub(super) fn acceptable(
     let mut accepted: Vec<RedirectUri> = Vec::new();
     let mut first_fault = None;
     for text in named {
-        match judge(&text, auth_method) {
+        match judge(&text, auth_method, issuer) {
             Ok(uri) if accepted.contains(&uri) => {}
             Ok(uri) => accepted.push(uri),
             Err(why) => first_fault = first_fault.or(Some(why)),
@@ -50,14 +53,26 @@ pub(super) fn acceptable(
     }
 }
 
-fn judge(text: &str, auth_method: AuthMethod) -> Result<RedirectUri, String> {
+fn judge(text: &str, auth_method: AuthMethod, issuer: &Issuer) -> Result<RedirectUri, String> {
     let uri = RedirectUri::parse(text).map_err(|bad| bad.to_string())?;
     if uri.kind() == RedirectKind::PrivateUse && auth_method != AuthMethod::None {
         return Err(
             "has a private-use scheme: those are for clients with token_endpoint_auth_method none".to_owned(),
         );
     }
+    if is_ours(&uri, issuer) {
+        return Err("is an address of this server: no client can receive an answer there".to_owned());
+    }
     Ok(uri)
+}
+
+/// Whether an answer sent there would come back to us. On loopback a port has one server, whatever the host is called.
+fn is_ours(uri: &RedirectUri, issuer: &Issuer) -> bool {
+    let (Ok(uri), Ok(ours)) = (Url::parse(uri.as_str()), Url::parse(issuer.as_str())) else {
+        return false;
+    };
+    let same_port = uri.port_or_known_default() == ours.port_or_known_default();
+    same_port && (uri.host() == ours.host() || (is_loopback(&uri) && is_loopback(&ours)))
 }
 
 fn rejected(description: String, reason: &'static str) -> Rejection {

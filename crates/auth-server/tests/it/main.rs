@@ -4,6 +4,7 @@ mod support;
 
 mod access;
 mod audit;
+mod audit_limits;
 mod audit_login;
 mod callback;
 mod client_life;
@@ -20,6 +21,7 @@ mod rfc6749_refresh;
 mod rfc6749_token;
 mod rfc7009;
 mod rfc7591;
+mod rfc7591_bounds;
 mod rfc7592;
 mod rfc7636;
 mod rfc7662;

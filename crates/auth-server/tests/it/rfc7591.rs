@@ -318,35 +318,6 @@ async fn the_same_registration_twice_is_two_clients() {
 }
 
 #[actix_web::test]
-async fn a_registration_is_kept_up_to_8_kib_and_20_redirect_uris_fit() {
-    let desk = Desk::start().await;
-    let redirects = |length: usize| {
-        let uri = |n| format!("https://client.example.com/{n:02}/{}", "x".repeat(length - 30));
-        (0..20).map(uri).collect::<Vec<_>>()
-    };
-    let mut metadata = json!({
-        "redirect_uris": redirects(300),
-        "client_name": "n".repeat(200),
-        "client_uri": format!("https://client.example.com/{}", "x".repeat(500)),
-    });
-    let answer = register(&desk, &metadata).await;
-    assert_eq!(answer.status.as_u16(), 201, "{}", answer.text);
-    assert_eq!(answer.json()["redirect_uris"].as_array().unwrap().len(), 20);
-    let kept = desk.register(&metadata).await;
-    metadata["redirect_uris"] = json!(redirects(400));
-    let answer = register(&desk, &metadata).await;
-    assert_eq!(answer.error(), "400 invalid_client_metadata");
-    assert!(answer.member("error_description").contains("at most 8192 bytes"));
-    metadata["client_id"] = json!(kept.id);
-    let bearer = format!("Bearer {}", kept.token);
-    let path = format!("/register/{}", kept.id);
-    let answer = desk
-        .send_json(Method::PUT, &path, &[("authorization", &bearer)], &metadata)
-        .await;
-    assert_eq!(answer.error(), "400 invalid_client_metadata");
-}
-
-#[actix_web::test]
 async fn a_sixth_registration_in_a_row_has_to_wait() {
     let desk = Desk::start_with(|settings| settings.limits = Limits::default()).await;
     let metadata = json!({ "redirect_uris": [REDIRECT] });
