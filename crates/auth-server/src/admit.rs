@@ -1,6 +1,6 @@
 //! Who is let in: at login, and again whenever a grant is used for new tokens.
 
-use mcp_gateway_model::{access::Admission, grant::User};
+use mcp_gateway_model::{access::Admission, grant::User, resource::ResourceUri};
 use mcp_gateway_store::{Pin, StoreError};
 
 use crate::state::AuthServer;
@@ -15,6 +15,12 @@ pub(crate) enum Refusal {
     /// Neither the login nor the number is on the list.
     #[error("the user is not on the list of allowed users")]
     NotListed,
+    /// The resource has a list of its own, and neither the login nor the number is on it.
+    #[error("the user is not on the resource's list of allowed users")]
+    NotListedForResource,
+    /// The resource is protected no longer, so nobody says who may use it.
+    #[error("the resource is protected no longer")]
+    ResourceGone,
     /// The login is on the list, and was first used by somebody with another number.
     #[error("the login is pinned to another user")]
     PinnedToAnother,
@@ -28,25 +34,43 @@ impl Refusal {
     pub(crate) const fn reason(&self) -> &'static str {
         match self {
             Self::NotListed => "not_listed",
+            Self::NotListedForResource => "not_listed_for_resource",
+            Self::ResourceGone => "resource_gone",
             Self::PinnedToAnother => "pinned_to_another",
             Self::Store(_) => "store_unavailable",
         }
     }
 }
 
-/// Applies the access rules to a user.
+/// Applies the access rules to a user of the resource that `audience` means: the list of who may log in, and the resource's
+/// own if it has one.
 ///
-/// A login that the list names is pinned to the first number it admits: logins can be renamed and taken by somebody else.
+/// A login that a list names is pinned to the first number it admits: logins can be renamed and taken by somebody else.
 ///
 /// # Errors
 /// [`Refusal`] says why the user is not let in, or that the store cannot be asked.
-pub(crate) async fn admit(server: &AuthServer, user: &User) -> Result<Admitted, Refusal> {
-    match server.settings.allowed_users.admits(user.id, &user.login) {
-        Admission::Admitted => Ok(Admitted(())),
-        Admission::Refused => Err(Refusal::NotListed),
-        Admission::IfPinned(login) => match server.store.pin(&login, user.id).await? {
-            Pin::Theirs => Ok(Admitted(())),
-            Pin::Taken(_) => Err(Refusal::PinnedToAnother),
-        },
+pub(crate) async fn admit(
+    server: &AuthServer,
+    user: &User,
+    audience: &ResourceUri,
+) -> Result<Admitted, Refusal> {
+    let settings = &server.settings;
+    let protected = settings.resources.of_audience(audience.as_str());
+    let resource = protected.ok_or(Refusal::ResourceGone)?.resource;
+    let at_all = settings.allowed_users.admits(user.id, &user.login);
+    let here = resource
+        .allow_users
+        .as_ref()
+        .map_or(Admission::Admitted, |list| list.admits(user.id, &user.login));
+    // Who is refused by one list is not pinned by the other.
+    let login = match (at_all, here) {
+        (Admission::Refused, _) => return Err(Refusal::NotListed),
+        (_, Admission::Refused) => return Err(Refusal::NotListedForResource),
+        (Admission::Admitted, Admission::Admitted) => return Ok(Admitted(())),
+        (Admission::IfPinned(login), _) | (_, Admission::IfPinned(login)) => login,
+    };
+    match server.store.pin(&login, user.id).await? {
+        Pin::Theirs => Ok(Admitted(())),
+        Pin::Taken(_) => Err(Refusal::PinnedToAnother),
     }
 }

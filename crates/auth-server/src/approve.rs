@@ -16,7 +16,7 @@ use crate::{
     code::CodeText,
     consent::{line, to_github},
     desk::Outcome,
-    door::{Page, Refusal, ReturnAddress},
+    door::{Page, Redirect, Refusal, ReturnAddress},
     github::Account,
 };
 
@@ -87,6 +87,10 @@ pub(crate) async fn refuse(browser: &Browser, login: Login, user: &User, why: No
     (refused.user, refused.login, refused.reason) = (Some(user.id), Some(user.login.as_str()), Some(reason));
     refused.write();
     let address = ReturnAddress::of(&login);
+    if matches!(why, NotAdmitted::ResourceGone) {
+        let text = "the resource is protected no longer";
+        return Redirect::new(&address, ErrorCode::InvalidTarget, text, reason).into();
+    }
     let mut page = Page::new(StatusCode::FORBIDDEN, "You are not allowed in", reason).saying(format!(
         "You are logged in at GitHub as {}, and that account may not use this server.",
         user.shown_login

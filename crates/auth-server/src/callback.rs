@@ -48,7 +48,7 @@ async fn come_back(browser: &Browser) -> Result<HttpResponse, Refusal> {
         .user(code, &cookie)
         .await
         .map_err(|fault| no_answer(browser, &login, &fault))?;
-    let admitted = match admit::admit(server, &user).await {
+    let admitted = match admit::admit(server, &user, &login.audience).await {
         Ok(admitted) => admitted,
         Err(refusal) => return Err(approve::refuse(browser, login, &user, refusal).await),
     };

@@ -153,7 +153,7 @@ async fn allow(browser: &Browser, login: Login, terms: Terms) -> Result<HttpResp
             .insert_header(("referrer-policy", "no-referrer"))
             .finish());
     };
-    match admit::admit(browser.server(), &known.user).await {
+    match admit::admit(browser.server(), &known.user, &login.audience).await {
         Ok(admitted) => approve::approve(browser, &login, known, admitted).await,
         Err(refusal) => {
             browser.log_out().await?;

@@ -1,10 +1,10 @@
-//! Who may log in at all. Empty means nobody.
+//! Who may log in at all, and who may use a resource. Empty means nobody.
 
 use std::collections::BTreeSet;
 
 use crate::id::{BadId, Login, UserId};
 
-/// The users that the operator lets in (`ALLOWED_GITHUB_USERS`).
+/// The users that the operator lets in: everywhere (`ALLOWED_GITHUB_USERS`), or at one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedUsers {
     /// `*`.
@@ -44,8 +44,16 @@ impl AllowedUsers {
     /// # Errors
     /// [`BadUser`] with the entry that is neither.
     pub fn parse(text: &str) -> Result<Self, BadUser> {
+        Self::of(text.split(',').map(str::trim).filter(|entry| !entry.is_empty()))
+    }
+
+    /// Reads entries: each a login in any case, a number, or `*`.
+    ///
+    /// # Errors
+    /// [`BadUser`] with the entry that is neither.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, BadUser> {
         let (mut logins, mut ids, mut everybody) = (BTreeSet::new(), BTreeSet::new(), false);
-        for entry in text.split(',').map(str::trim).filter(|e| !e.is_empty()) {
+        for entry in entries {
             if entry == "*" {
                 everybody = true;
             } else if let Ok(id) = entry.parse() {
@@ -104,6 +112,16 @@ mod tests {
         assert_eq!(admits("hubot, 1", 1, "octocat"), Admission::Admitted);
         assert_eq!(admits("*", 1, "octocat"), Admission::Admitted);
         assert_eq!(admits("hubot", 1, "octocat"), Admission::Refused);
+    }
+
+    #[test]
+    fn an_entry_of_a_list_is_one_user() {
+        let both = AllowedUsers::of(["octocat", "1"]);
+        assert_eq!(both, AllowedUsers::parse("octocat,1"));
+        for entry in ["octocat,1", ""] {
+            assert!(AllowedUsers::of([entry]).is_err(), "{entry}");
+        }
+        assert_eq!(AllowedUsers::of([]), Ok(AllowedUsers::nobody()));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! The token names its grant, and its code proves that we issued it; the store knows which generation is current. Client,
 //! scope, resource and access rules are checked before the token turns.
 
-use mcp_gateway_model::{error::ErrorCode, grant::Grant, scope::ScopeSet, token::RefreshToken};
+use mcp_gateway_model::{
+    error::ErrorCode, grant::Grant, resource::ResourceUri, scope::ScopeSet, token::RefreshToken,
+};
 use mcp_gateway_store::{Presented, Rotation};
 
 use super::{
@@ -36,7 +38,7 @@ pub(super) async fn refresh(call: &Call<'_>) -> Result<Issued, Rejection> {
     }
     let scopes = narrowed_scopes(call, &grant)?;
     let audience = narrow(&server.settings.resources, &grant, call.form.get("resource"))?;
-    still_admitted(call, &grant).await?;
+    still_admitted(call, &grant, audience).await?;
     let ready = issue::ready(call).await?;
     let presented = Presented {
         generation: token.generation,
@@ -88,9 +90,9 @@ fn narrowed_scopes(call: &Call<'_>, grant: &Grant) -> Result<ScopeSet, Rejection
 }
 
 /// The access rules are asked again: whoever was let in once may be let in no longer.
-async fn still_admitted(call: &Call<'_>, grant: &Grant) -> Result<(), Rejection> {
+async fn still_admitted(call: &Call<'_>, grant: &Grant, audience: &ResourceUri) -> Result<(), Rejection> {
     let server = &call.context.server;
-    match admit(server, &grant.user).await {
+    match admit(server, &grant.user, audience).await {
         Ok(_) => Ok(()),
         Err(Refusal::Store(error)) => Err(error.into()),
         Err(refusal) => {

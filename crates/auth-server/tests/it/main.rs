@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod access_by_resource;
 mod audit;
 mod audit_limits;
 mod audit_login;

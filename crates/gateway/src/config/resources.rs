@@ -3,6 +3,7 @@
 use config::{Map, Value};
 use mcp_gateway_auth_server::settings::ResourceServer;
 use mcp_gateway_model::{
+    access::AllowedUsers,
     issuer::Issuer,
     resource::{Resource, ResourceUri, Resources, Wildcard},
     secret::Secret,
@@ -11,7 +12,9 @@ use mcp_gateway_model::{
 use super::{Listen, Role, reader::Reader, sources::read_secret};
 
 /// Keys of `[[resource]]` that a later release enforces.
-const NOT_YET: &[&str] = &["rule", "scopes", "default_scopes", "allow"];
+const NOT_YET: &[&str] = &["rule", "scopes", "default_scopes"];
+/// Keys of `allow` that a later release enforces.
+const ALLOW_NOT_YET: &[&str] = &["orgs", "teams"];
 /// How many bytes the secret of a resource server needs.
 const STRONG: usize = 32;
 
@@ -103,10 +106,10 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
                 format!("{setting}: {key}"),
                 "is not enforced by this release: remove it",
             );
-        } else if !["uri", "name", "introspection_secret_file"].contains(&key.as_str()) {
+        } else if !["uri", "name", "allow", "introspection_secret_file"].contains(&key.as_str()) {
             r.faults.add(
                 format!("{setting}: {key}"),
-                "is not a key of [[resource]]: there are uri, name, introspection_secret_file",
+                "is not a key of [[resource]]: there are uri, name, allow, introspection_secret_file",
             );
         }
     }
@@ -116,6 +119,9 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
     };
     let secret = text("introspection_secret_file")
         .and_then(|path| read_secret(&format!("{setting}: introspection_secret"), &path, r.faults));
+    let allow_users = table
+        .get("allow")
+        .map(|value| allowed(r, &format!("{setting}: allow"), value));
     if uri.contains("://*.") {
         if secret.is_some() {
             r.faults.add(
@@ -128,7 +134,7 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
                 format!("{setting}: uri"),
                 "must be https; http is for loopback only",
             ),
-            Ok(wildcard) => found.wildcards.push(wildcard),
+            Ok(wildcard) => found.wildcards.push(wildcard.allowing(allow_users)),
             Err(_) => r.faults.add(
                 format!("{setting}: uri"),
                 "must be a pattern such as https://*.example.com",
@@ -141,13 +147,52 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
             r.faults.add(format!("{setting}: uri"), "is configured twice");
         }
         Ok(uri) => {
-            found.configured.push(Resource::new(uri.clone(), text("name")));
+            found.configured.push(Resource {
+                allow_users,
+                ..Resource::new(uri.clone(), text("name"))
+            });
             found
                 .servers
                 .extend(secret.and_then(|secret| server(r, setting, uri, secret)));
         }
         Err(error) => r.faults.add(format!("{setting}: uri"), error.to_string()),
     }
+}
+
+/// Who may use a resource; nobody where that is not clear, so that a fault opens nothing.
+fn allowed(r: &mut Reader<'_>, setting: &str, value: &Value) -> AllowedUsers {
+    let table: Map<String, Value> = value.clone().into_table().unwrap_or_default();
+    for key in table.keys() {
+        if ALLOW_NOT_YET.contains(&key.as_str()) {
+            r.faults.add(
+                format!("{setting}.{key}"),
+                "is not enforced by this release: remove it",
+            );
+        } else if key != "users" {
+            r.faults.add(
+                format!("{setting}.{key}"),
+                "is not a key of allow: there is users",
+            );
+        }
+    }
+    let Some(users) = table.get("users") else {
+        if table.is_empty() {
+            r.faults.add(setting, "must be { users = [\"octocat\"] }");
+        }
+        return AllowedUsers::nobody();
+    };
+    let entries: Option<Vec<String>> = users
+        .clone()
+        .into_array()
+        .ok()
+        .and_then(|list| list.into_iter().map(|entry| entry.into_string().ok()).collect());
+    let read = entries
+        .ok_or_else(|| "must be a list of logins or numbers, such as [\"octocat\"]".to_owned())
+        .and_then(|list| AllowedUsers::of(list.iter().map(String::as_str)).map_err(|bad| bad.to_string()));
+    read.unwrap_or_else(|problem| {
+        r.faults.add(format!("{setting}.users"), problem);
+        AllowedUsers::nobody()
+    })
 }
 
 fn server(

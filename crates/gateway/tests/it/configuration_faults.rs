@@ -58,7 +58,8 @@ async fn what_is_not_enforced_yet_is_a_fault() {
         "rule = [{ methods = [\"DELETE\"], scopes = [\"write\"] }]",
         "scopes = [\"read\"]",
         "default_scopes = [\"read\"]",
-        "allow = { users = [\"octocat\"] }",
+        "allow.orgs = [\"acme\"]",
+        "allow.teams = [\"acme/platform\"]",
     ] {
         let key = line.split(' ').next().unwrap();
         let asked = Asked::small().toml(&format!("{resource}{line}\n"));

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::uri::{BadResource, ResourceUri, is_ambiguous, is_below};
-use crate::scope::{MCP, Scope, ScopeSet};
+use crate::{
+    access::AllowedUsers,
+    scope::{MCP, Scope, ScopeSet},
+};
 
 /// A protected MCP server as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct Resource {
     pub scopes: ScopeSet,
     /// What a request for nothing in particular is granted.
     pub default_scopes: ScopeSet,
+    /// Who may use it, of those who may log in at all; `None` for all of them.
+    pub allow_users: Option<AllowedUsers>,
 }
 
 impl Resource {
@@ -28,6 +33,7 @@ impl Resource {
             name,
             default_scopes: scopes.clone(),
             scopes,
+            allow_users: None,
         }
     }
 }
@@ -61,6 +67,13 @@ impl Wildcard {
             suffix,
             resource: Arc::new(Resource::new(uri, None)),
         })
+    }
+
+    /// With a list of who may use what is there.
+    #[must_use]
+    pub fn allowing(mut self, users: Option<AllowedUsers>) -> Self {
+        Arc::make_mut(&mut self.resource).allow_users = users;
+        self
     }
 
     fn covers(&self, authority: &str) -> bool {

@@ -182,6 +182,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
         name: Some("Echo".into()),
         scopes: scopes("read write"),
         default_scopes: scopes("read"),
+        allow_users: None,
     };
     let issuer = Issuer::parse(issuer).unwrap();
     let plenty = Rate {

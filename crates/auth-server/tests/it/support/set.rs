@@ -46,6 +46,7 @@ pub(crate) fn settings() -> Settings {
         name: None,
         scopes: scopes("read write"),
         default_scopes: scopes("read"),
+        allow_users: None,
     };
     let issuer = Issuer::parse(ISSUER).unwrap();
     let plenty = Rate {
