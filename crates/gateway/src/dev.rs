@@ -160,6 +160,7 @@ fn listen(
             .configure(parts.routes())
     })
     .workers(2)
+    .keep_alive(serve::KEEP_ALIVE)
     .disable_signals()
     .shutdown_timeout(patience)
     .listen(listener)

@@ -21,8 +21,9 @@ use crate::{
 };
 use parts::Parts;
 
-/// How long an idle connection is kept: longer than proxies keep theirs idle in general.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long an idle connection is kept: longer than proxies keep theirs (Traefik: 90 s), so that it is the proxy who closes
+/// it. The other way round a request can meet a connection that is just being closed.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// How long the head of a request may take to come in.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 

@@ -5,9 +5,13 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::mpsc,
     thread::JoinHandle,
+    time::Duration,
 };
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web::ServiceConfig};
+
+/// How long an idle connection is kept: longer than a proxy in front keeps its own, so that the proxy closes it first.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Why a server of the sandbox was not started.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +97,7 @@ where
     System::new().block_on(async move {
         let server = HttpServer::new(move || App::new().configure(configure.clone()))
             .workers(2)
+            .keep_alive(KEEP_ALIVE)
             .disable_signals()
             .listen(listener);
         match server {
