@@ -24,6 +24,8 @@ pub enum Event {
     ClientChanged,
     /// A client was removed.
     ClientRemoved,
+    /// Somebody asked about, changed or removed a client, and was refused.
+    ManagementRefused,
     /// A person allowed a client something.
     ConsentGiven,
     /// A person refused.
@@ -57,6 +59,7 @@ impl Event {
             Self::RegistrationRefused => "registration_refused",
             Self::ClientChanged => "client_changed",
             Self::ClientRemoved => "client_removed",
+            Self::ManagementRefused => "management_refused",
             Self::ConsentGiven => "consent_given",
             Self::ConsentDenied => "consent_denied",
             Self::LoggedIn => "logged_in",

@@ -9,7 +9,7 @@ mod guessing;
 use actix_web::http::header::{self, HeaderValue};
 use mcp_gateway_model::{client::Client, error::ErrorCode, id::ClientId};
 
-pub(crate) use credentials::{Credentials, bearer};
+pub(crate) use credentials::{Credentials, bearer, claimed};
 pub(crate) use guessing::Guessing;
 
 use crate::{door::Rejection, limit, request::Context};

@@ -7,6 +7,7 @@ mod holder;
 mod replace;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use mcp_gateway_model::id::ClientId;
 
 pub(crate) use replace::replace;
 
@@ -25,9 +26,14 @@ pub(crate) async fn read(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Rejection> {
-    holder::limit(&context).await?;
-    let holder = Holder::find(&context, &id, &request).await?;
-    let holder = holder.settle(&context).await?;
+    let answer = tell(&context, &id, &request).await;
+    audited(&context, &id, answer)
+}
+
+async fn tell(context: &Context, id: &str, request: &HttpRequest) -> Result<HttpResponse, Rejection> {
+    holder::limit(context).await?;
+    let holder = Holder::find(context, id, request).await?;
+    let holder = holder.settle(context).await?;
     Ok(Registration::new(&context.server.settings, &holder.client, &holder.token, None).ok())
 }
 
@@ -38,8 +44,13 @@ pub(crate) async fn remove(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Rejection> {
-    holder::limit(&context).await?;
-    let holder = Holder::find(&context, &id, &request).await?;
+    let answer = end(&context, &id, &request).await;
+    audited(&context, &id, answer)
+}
+
+async fn end(context: &Context, id: &str, request: &HttpRequest) -> Result<HttpResponse, Rejection> {
+    holder::limit(context).await?;
+    let holder = Holder::find(context, id, request).await?;
     let ended = context
         .server
         .store
@@ -52,4 +63,20 @@ pub(crate) async fn remove(
     Ok(HttpResponse::NoContent()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish())
+}
+
+/// Leaves a line of a call that was refused; it names the client that the call was about, whether there is one or not.
+fn audited(
+    context: &Context,
+    id: &str,
+    answer: Result<HttpResponse, Rejection>,
+) -> Result<HttpResponse, Rejection> {
+    if let Err(rejection) = &answer {
+        let claimed = ClientId::parse(id).ok();
+        let mut line = Line::new(Event::ManagementRefused, &context.request_id);
+        line.client = claimed.as_ref();
+        line.reason = Some(rejection.reason().code);
+        line.write();
+    }
+    answer
 }

@@ -10,12 +10,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use mcp_gateway_model::{
     client::{Client, GrantType},
     error::ErrorCode,
-    id::ClientId,
 };
 
 use crate::{
     audit::{Event, Line},
-    client_auth::{AuthenticatedClient, Credentials, authenticate},
+    client_auth::{AuthenticatedClient, Credentials, authenticate, claimed},
     door::Rejection,
     limit,
     request::{Context, Form, Parameters},
@@ -27,8 +26,7 @@ pub(crate) async fn token(
     request: HttpRequest,
     form: Result<Form, Rejection>,
 ) -> Result<HttpResponse, Rejection> {
-    let claimed = form.as_ref().ok().and_then(|form| form.0.get("client_id"));
-    let claimed = claimed.and_then(|id| ClientId::parse(id).ok());
+    let claimed = claimed(&request, form.as_ref().ok().map(|form| &form.0));
     let answer = exchange(&context, &request, form).await;
     if let Err(rejection) = &answer {
         let mut line = Line::new(Event::TokenRefused, &context.request_id);

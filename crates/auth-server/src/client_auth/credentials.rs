@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, http::header};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use mcp_gateway_model::{error::ErrorCode, secret::Secret};
+use mcp_gateway_model::{error::ErrorCode, id::ClientId, secret::Secret};
 
 use super::not_authenticated;
 use crate::{door::Rejection, request::Parameters};
@@ -49,6 +49,17 @@ impl Credentials {
             secret: from_header,
         })
     }
+}
+
+/// Who a request says it comes from, proved or not: for the log.
+pub(crate) fn claimed(request: &HttpRequest, form: Option<&Parameters>) -> Option<ClientId> {
+    let header = authorization(request).ok().flatten();
+    let basic = header.and_then(|header| scheme(header, "basic")).and_then(decode);
+    let id = match basic {
+        Some((id, _)) => id,
+        None => form?.get("client_id")?.to_owned(),
+    };
+    ClientId::parse(&id).ok()
 }
 
 /// The bearer token of a request, if it carries one (RFC 6750 §2.1).

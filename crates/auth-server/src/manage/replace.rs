@@ -11,7 +11,10 @@ use mcp_gateway_model::{
 use mcp_gateway_store::Replaced;
 use serde_json::{Map, Value};
 
-use super::holder::{self, Holder};
+use super::{
+    audited,
+    holder::{self, Holder},
+};
 use crate::{
     audit::{Event, Line},
     door::Rejection,
@@ -36,9 +39,19 @@ pub(crate) async fn replace(
     request: HttpRequest,
     body: JsonObject,
 ) -> Result<HttpResponse, Rejection> {
-    holder::limit(&context).await?;
+    let answer = change(&context, &id, &request, &body).await;
+    audited(&context, &id, answer)
+}
+
+async fn change(
+    context: &Context,
+    id: &str,
+    request: &HttpRequest,
+    body: &JsonObject,
+) -> Result<HttpResponse, Rejection> {
+    holder::limit(context).await?;
     for _ in 0..ATTEMPTS {
-        let holder = Holder::find(&context, &id, &request).await?;
+        let holder = Holder::find(context, id, request).await?;
         let next = successor(&holder, body.members(), &context.server.settings.issuer)?;
         let replaced = context
             .server

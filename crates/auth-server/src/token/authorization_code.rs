@@ -4,7 +4,10 @@
 //! Client, redirect URI, verifier and resource are compared before the code is used: who fails one of them has not used
 //! it, and only who passes all of them with a spent code is a replay.
 
-use mcp_gateway_model::{error::ErrorCode, grant::Code};
+use mcp_gateway_model::{
+    error::ErrorCode,
+    grant::{Code, Grant},
+};
 use mcp_gateway_store::{Prolonged, Redemption};
 
 use super::{
@@ -38,13 +41,14 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Issued, Rejection> {
     code.challenge
         .verify(call.form.get("code_verifier"))
         .map_err(|bad| Rejection::new(ErrorCode::InvalidGrant, bad.to_string(), "pkce_failed"))?;
-    if let Some(grant) = store.grant(&text.grant, now).await? {
-        narrow(&server.settings.resources, &grant, resource)?;
+    let lived = store.grant(&text.grant, now).await?;
+    if let Some(grant) = &lived {
+        narrow(&server.settings.resources, grant, resource)?;
     }
     let ready = issue::ready(call).await?;
     let grant = match store.redeem(&text.grant, &text.digest, now).await? {
         Redemption::Granted(grant) => grant,
-        Redemption::Replayed => return Err(replayed(call, &code).await),
+        Redemption::Replayed => return Err(replayed(call, &code, lived.as_ref()).await),
         Redemption::Unknown => return Err(unknown("code_ended")),
     };
     // A replay that came between has ended the grant: then there is nothing to prolong.
@@ -83,14 +87,17 @@ fn same_redirect(call: &Call<'_>, code: &Code) -> Result<(), Rejection> {
     }
 }
 
-/// RFC 6749 §4.1.2: a code that comes back ends everything it ever led to.
-async fn replayed(call: &Call<'_>, code: &Code) -> Rejection {
+/// RFC 6749 §4.1.2: a code that comes back ends everything it ever led to. Its grant `lived` until now, or ended before.
+async fn replayed(call: &Call<'_>, code: &Code, lived: Option<&Grant>) -> Rejection {
     let context = call.context;
     match context.server.store.end_grant(&code.grant, context.now).await {
-        Ok(lived) => context.server.metrics.ended(Ended::Replayed, u64::from(lived)),
+        Ok(ended) => context.server.metrics.ended(Ended::Replayed, u64::from(ended)),
         Err(error) => return error.into(),
     }
-    let mut line = Line::new(Event::Replayed, &context.request_id);
+    let mut line = match lived {
+        Some(grant) => Line::of_grant(Event::Replayed, &context.request_id, grant),
+        None => Line::new(Event::Replayed, &context.request_id),
+    };
     line.client = Some(&code.client);
     line.reason = Some("code_replayed");
     line.write();

@@ -7,6 +7,7 @@ mod access_by_resource;
 mod audit;
 mod audit_limits;
 mod audit_login;
+mod audit_refusals;
 mod callback;
 mod client_life;
 mod consent;
