@@ -9,6 +9,7 @@ use actix_web::{
         Method, StatusCode,
         header::{self, HeaderMap},
     },
+    web::Payload,
 };
 use mcp_gateway_model::secret::{Secret, SecretKind};
 use mcp_gateway_store::{BrowserLogin, Rate, StoreError};
@@ -17,7 +18,7 @@ use crate::{
     cookies::Cookies,
     door::{Page, Refusal},
     limit,
-    request::Context,
+    request::{Context, Form, Parameters, body},
     state::AuthServer,
 };
 
@@ -147,6 +148,15 @@ impl Browser {
         let context = &self.context;
         limit::by_address(&*self.server().store, what, context.address, rate, context.now).await?;
         Ok(())
+    }
+
+    /// The form that is the body of the request.
+    ///
+    /// # Errors
+    /// A page.
+    pub(crate) async fn form(&self, payload: Payload) -> Result<Parameters, Page> {
+        let Form(parameters) = body(&self.request, payload).await?;
+        Ok(parameters)
     }
 
     /// The value of a cookie, if it has the form of one that was set here.

@@ -3,7 +3,7 @@
 
 mod form;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 use mcp_gateway_model::{
     client::Client,
     error::ErrorCode,
@@ -17,10 +17,10 @@ use crate::{
     authorize::Asked,
     browser::Browser,
     desk::Outcome,
-    door::{Page, Redirect, Refusal, Rejection, ReturnAddress},
+    door::{Page, Redirect, Refusal, ReturnAddress},
     github::Account,
     pages::{self, ConsentPage, Frame},
-    request::{Context, Form},
+    request::Context,
 };
 use form::{Answer, Decision, Terms};
 
@@ -74,22 +74,18 @@ pub(crate) async fn show(
 }
 
 /// `POST /consent`.
-pub(crate) async fn consent(
-    context: Context,
-    request: HttpRequest,
-    form: Result<Form, Rejection>,
-) -> HttpResponse {
+pub(crate) async fn consent(context: Context, request: HttpRequest, payload: Payload) -> HttpResponse {
     let browser = Browser::new(context, request);
-    let result = decide(&browser, form).await;
+    let result = decide(&browser, payload).await;
     browser.answer(result)
 }
 
-async fn decide(browser: &Browser, form: Result<Form, Rejection>) -> Result<HttpResponse, Refusal> {
+async fn decide(browser: &Browser, payload: Payload) -> Result<HttpResponse, Refusal> {
     browser.is_on_our_host()?;
     browser.is_from_our_page()?;
     let limit = browser.server().settings.limits.authorize;
     browser.permit("consent", limit).await?;
-    let Form(mut parameters) = form.map_err(Page::from)?;
+    let mut parameters = browser.form(payload).await?;
     let cookie = browser.cookie(&browser.cookies.consent()).ok_or_else(no_cookie)?;
     let answer = Answer::read(&mut parameters, browser.server(), &cookie)?;
     let login = take(browser, &answer, &cookie).await?;

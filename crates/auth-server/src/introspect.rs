@@ -4,7 +4,7 @@
 mod answer;
 mod inquirer;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web::Payload};
 
 use crate::{
     door::Rejection,
@@ -14,16 +14,16 @@ use crate::{
     },
     limit,
     presented::Presented,
-    request::{Context, Form},
+    request::{Context, Form, body},
 };
 
 /// `POST /introspect`. Whatever the caller may not know about is inactive, and nothing else is said of it (RFC 7662 §2.2).
 pub(crate) async fn introspect(
     context: Context,
     request: HttpRequest,
-    form: Form,
+    payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
-    let (server, mut form) = (&context.server, form.0);
+    let server = &context.server;
     let rate = server.settings.limits.introspect;
     limit::by_address(
         server.store.as_ref(),
@@ -33,6 +33,7 @@ pub(crate) async fn introspect(
         context.now,
     )
     .await?;
+    let Form(mut form) = body(&request, payload).await?;
     let inquirer = Inquirer::read(&context, &request, &mut form).await?;
     let Some(token) = Presented::read(&context, form.require("token")?).await? else {
         return Ok(inactive());

@@ -1,33 +1,29 @@
 //! Logging out: this browser forgets who came back from GitHub.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 use url::form_urlencoded;
 
 use crate::{
     audit::{Event, Line},
     browser::Browser,
-    door::{Page, Refusal, Rejection},
+    door::Refusal,
     pages::{self, Frame, Message},
-    request::{Context, Form},
+    request::Context,
 };
 
 /// `POST /logout`.
-pub(crate) async fn logout(
-    context: Context,
-    request: HttpRequest,
-    form: Result<Form, Rejection>,
-) -> HttpResponse {
+pub(crate) async fn logout(context: Context, request: HttpRequest, payload: Payload) -> HttpResponse {
     let browser = Browser::new(context, request);
-    let result = forget(&browser, form).await;
+    let result = forget(&browser, payload).await;
     browser.answer(result)
 }
 
-async fn forget(browser: &Browser, form: Result<Form, Rejection>) -> Result<HttpResponse, Refusal> {
+async fn forget(browser: &Browser, payload: Payload) -> Result<HttpResponse, Refusal> {
     browser.is_on_our_host()?;
     browser.is_from_our_page()?;
     let limit = browser.server().settings.limits.authorize;
     browser.permit("logout", limit).await?;
-    let Form(form) = form.map_err(Page::from)?;
+    let form = browser.form(payload).await?;
     if let Some(known) = browser.logged_in().await? {
         let mut line = Line::new(Event::LoggedOut, &browser.context.request_id);
         (line.user, line.login) = (Some(known.user.id), Some(known.user.login.as_str()));

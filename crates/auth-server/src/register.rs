@@ -5,7 +5,7 @@ mod body;
 mod metadata;
 mod redirects;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use mcp_gateway_model::{
     client::{AuthMethod, Client, ClientMetadata, ClientOrigin},
     id::ClientId,
@@ -21,15 +21,16 @@ use crate::{
     client_life::unused_end,
     door::Rejection,
     limit,
-    request::Context,
+    request::{Context, body},
 };
 
 /// `POST /register`: everybody may, and each registration is a client of its own.
 pub(crate) async fn register(
     context: Context,
-    body: Result<JsonObject, Rejection>,
+    request: HttpRequest,
+    payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
-    let answer = admit_and_add(&context, body).await;
+    let answer = admit_and_add(&context, &request, payload).await;
     if let Err(rejection) = &answer {
         let mut line = Line::new(Event::RegistrationRefused, &context.request_id);
         line.reason = Some(rejection.reason().code);
@@ -40,7 +41,8 @@ pub(crate) async fn register(
 
 async fn admit_and_add(
     context: &Context,
-    body: Result<JsonObject, Rejection>,
+    request: &HttpRequest,
+    payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
     let (server, now) = (&context.server, context.now);
     let store = server.store.as_ref();
@@ -52,7 +54,8 @@ async fn admit_and_add(
         now,
     )
     .await?;
-    let metadata = read_metadata(body?.members(), &server.settings.issuer)?;
+    let object: JsonObject = body(request, payload).await?;
+    let metadata = read_metadata(object.members(), &server.settings.issuer)?;
     let secret = issue_secret(&metadata);
     let token = Secret::generate(SecretKind::RegistrationToken);
     let client = Client {

@@ -1,7 +1,9 @@
 //! What handlers take out of a request: parsed at the door, valid from there on.
 
+mod body;
 mod context;
 mod form;
 
+pub(crate) use body::body;
 pub(crate) use context::Context;
 pub(crate) use form::{Form, Parameters};

@@ -1,7 +1,7 @@
 //! Tokens are given back ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): by their client, or by whoever holds a live
 //! access token of the same grant. Either token ends the grant, and with it every other.
 
-use actix_web::{HttpRequest, HttpResponse, http::header};
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Payload};
 use mcp_gateway_model::error::ErrorCode;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     limit,
     metrics::Ended,
     presented::{Caller, Presented},
-    request::{Context, Form},
+    request::{Context, Form, body},
 };
 
 /// `POST /revoke`. A token that is unknown or has ended is fine (RFC 7009 §2.2); one of another client is refused, and
@@ -18,12 +18,13 @@ use crate::{
 pub(crate) async fn revoke(
     context: Context,
     request: HttpRequest,
-    form: Form,
+    payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
-    let (server, mut form) = (&context.server, form.0);
+    let server = &context.server;
     let store = server.store.as_ref();
     let rate = server.settings.limits.revoke;
     limit::by_address(store, "revoke", context.address, rate, context.now).await?;
+    let Form(mut form) = body(&request, payload).await?;
     let caller = Caller::read(&context, "revoke", &request, &mut form).await?;
     let Some(token) = Presented::read(&context, form.require("token")?).await? else {
         return Ok(done());

@@ -6,7 +6,7 @@ mod issue;
 mod refresh_token;
 mod target;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use mcp_gateway_model::{
     client::{Client, GrantType},
     error::ErrorCode,
@@ -17,15 +17,16 @@ use crate::{
     client_auth::{AuthenticatedClient, Credentials, authenticate, claimed},
     door::Rejection,
     limit,
-    request::{Context, Form, Parameters},
+    request::{Context, Form, Parameters, body},
 };
 
 /// `POST /token`.
 pub(crate) async fn token(
     context: Context,
     request: HttpRequest,
-    form: Result<Form, Rejection>,
+    payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
+    let form = read(&context, &request, payload).await;
     let claimed = claimed(&request, form.as_ref().ok().map(|form| &form.0));
     let answer = exchange(&context, &request, form).await;
     if let Err(rejection) = &answer {
@@ -37,14 +38,19 @@ pub(crate) async fn token(
     answer
 }
 
+async fn read(context: &Context, request: &HttpRequest, payload: Payload) -> Result<Form, Rejection> {
+    let server = &context.server;
+    let rate = server.settings.limits.token;
+    limit::by_address(server.store.as_ref(), "token", context.address, rate, context.now).await?;
+    body(request, payload).await
+}
+
 async fn exchange(
     context: &Context,
     request: &HttpRequest,
     form: Result<Form, Rejection>,
 ) -> Result<HttpResponse, Rejection> {
     let server = &context.server;
-    let rate = server.settings.limits.token;
-    limit::by_address(server.store.as_ref(), "token", context.address, rate, context.now).await?;
     let Form(mut form) = form?;
     let credentials = Credentials::read(request, &mut form)?;
     let AuthenticatedClient(client) = authenticate(context, "token", &credentials).await?;

@@ -19,7 +19,7 @@ use crate::{
     audit::{Event, Line},
     door::Rejection,
     register::{JsonObject, Registration, issue_secret, read_metadata},
-    request::Context,
+    request::{Context, body},
 };
 
 /// How often the record is read again when something else changes it at the same time.
@@ -37,9 +37,9 @@ pub(crate) async fn replace(
     context: Context,
     id: web::Path<String>,
     request: HttpRequest,
-    body: JsonObject,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Rejection> {
-    let answer = change(&context, &id, &request, &body).await;
+    let answer = change(&context, &id, &request, payload).await;
     audited(&context, &id, answer)
 }
 
@@ -47,12 +47,13 @@ async fn change(
     context: &Context,
     id: &str,
     request: &HttpRequest,
-    body: &JsonObject,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Rejection> {
     holder::limit(context).await?;
+    let object: JsonObject = body(request, payload).await?;
     for _ in 0..ATTEMPTS {
         let holder = Holder::find(context, id, request).await?;
-        let next = successor(&holder, body.members(), &context.server.settings.issuer)?;
+        let next = successor(&holder, object.members(), &context.server.settings.issuer)?;
         let replaced = context
             .server
             .store

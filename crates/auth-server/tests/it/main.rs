@@ -31,5 +31,6 @@ mod rfc8414;
 mod rfc8707;
 mod rfc9068;
 mod rfc9207;
+mod slow_bodies;
 mod ssrf;
 mod whole;
