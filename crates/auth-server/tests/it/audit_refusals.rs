@@ -1,7 +1,5 @@
 //! What the log keeps of what was refused or replayed: who, which client, which resource, why.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use std::sync::Arc;
 
 use actix_web::{
