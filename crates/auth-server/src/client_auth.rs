@@ -10,7 +10,7 @@ use actix_web::http::header::{self, HeaderValue};
 use mcp_gateway_model::{client::Client, error::ErrorCode, id::ClientId};
 
 pub(crate) use credentials::{Credentials, bearer, claimed};
-pub(crate) use guessing::Guessing;
+pub(crate) use guessing::wrong_secret;
 
 use crate::{door::Rejection, limit, request::Context};
 
@@ -35,7 +35,6 @@ pub(crate) async fn authenticate(
 
 async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, Rejection> {
     let server = &context.server;
-    server.guessing.check(context, credentials)?;
     let client = match ClientId::parse(&credentials.id) {
         Ok(id) => server.store.client(&id, context.now).await?,
         Err(_) => None,
@@ -47,7 +46,7 @@ async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, R
                 return Ok(client);
             }
             (Some(_), Some(_)) => {
-                server.guessing.failed(context, &credentials.id).await?;
+                wrong_secret(context, &credentials.id).await?;
                 "wrong_secret"
             }
             (Some(_), None) => "secret_missing",

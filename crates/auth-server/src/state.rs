@@ -6,7 +6,6 @@ use mcp_gateway_model::{clock::Clock, secret::MacKey};
 use mcp_gateway_store::{Store, StoreError};
 
 use crate::{
-    client_auth::Guessing,
     desk::{BadDesk, LoginDesk},
     keys::{Configured, KeyChain, KeyError},
     metrics::Metrics,
@@ -22,8 +21,6 @@ pub struct AuthServer {
     pub(crate) refresh_keys: Vec<MacKey>,
     /// Sign access tokens.
     pub(crate) keys: KeyChain,
-    /// Who guessed client secrets of late.
-    pub(crate) guessing: Guessing,
     /// What logging in needs.
     pub(crate) desk: LoginDesk,
     pub(crate) metrics: Metrics,
@@ -58,7 +55,6 @@ impl AuthServer {
             clock,
             refresh_keys,
             keys,
-            guessing: Guessing::default(),
             metrics: Metrics::register(registry)?,
         })
     }

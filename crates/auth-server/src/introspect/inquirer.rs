@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use mcp_gateway_model::resource::{ResourceUri, Resources};
 
 use crate::{
-    client_auth::{AuthenticatedClient, Credentials, authenticate, not_authenticated},
+    client_auth::{AuthenticatedClient, Credentials, authenticate, not_authenticated, wrong_secret},
     door::Rejection,
     presented::{Caller, Presented},
     request::{Context, Parameters},
@@ -75,13 +75,12 @@ async fn authenticate_server(
     server: &ResourceServer,
     credentials: &Credentials,
 ) -> Result<Inquirer, Rejection> {
-    context.server.guessing.check(context, credentials)?;
     let Some(presented) = &credentials.secret else {
         return Err(not_authenticated("secret_missing"));
     };
     if presented.digest() == server.secret.digest() {
         return Ok(Inquirer::Resource(server.resource.clone()));
     }
-    context.server.guessing.failed(context, &credentials.id).await?;
+    wrong_secret(context, &credentials.id).await?;
     Err(not_authenticated("wrong_secret"))
 }
