@@ -1,4 +1,4 @@
-//! The design's table of variables, `--help` and the documentation say the same, and the documented samples work.
+//! The table of variables, `--help` and the documentation say the same, and the documented samples work.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
