@@ -16,6 +16,8 @@ const ATTEMPTS: usize = 16;
 const SIGNING_AGE: Duration = Duration::from_secs(5);
 /// How old the ring may be when it is published or verifies.
 const PUBLISHING_AGE: Duration = Duration::from_secs(1);
+/// How long a key that took over is known before it signs: verifiers look for keys they do not know once a second.
+const SPREADING: Duration = Duration::from_secs(2);
 
 /// The keys of a running server.
 pub(crate) struct KeyChain {
@@ -30,11 +32,19 @@ struct Held {
     signing: Arc<SigningKey>,
     ring: KeyRing,
     read_at: Timestamp,
+    /// The key that will sign, and when it was first seen here.
+    successor: Option<(KeyId, Timestamp)>,
 }
 
 impl Held {
     fn entry(&self) -> Option<&RingKey> {
         self.ring.key(self.signing.kid())
+    }
+
+    /// Since when `kid` is known as the key that will sign.
+    fn awaits(&self, kid: &KeyId) -> Option<Timestamp> {
+        let (_, since) = self.successor.as_ref().filter(|(known, _)| known == kid)?;
+        Some(*since)
     }
 }
 
@@ -107,7 +117,8 @@ impl KeyChain {
     fn fresh(&self, age: Duration, now: Timestamp) -> Option<Arc<Held>> {
         let held = self.last();
         let is_fresh = held.read_at.until(now) < age && now.until(held.read_at) < age;
-        is_fresh.then_some(held)
+        let is_due = |(_, since): &(KeyId, Timestamp)| since.until(now) >= SPREADING;
+        (is_fresh && !held.successor.as_ref().is_some_and(is_due)).then_some(held)
     }
 }
 
@@ -126,6 +137,15 @@ async fn settle(
                     signing,
                     ring,
                     read_at: now,
+                    successor: None,
+                });
+            }
+            Plan::Await(kid, since, signing) => {
+                return Ok(Held {
+                    signing,
+                    ring,
+                    read_at: now,
+                    successor: Some((kid, since)),
                 });
             }
             Plan::Put(entry) => ring::signed_by(&ring, entry, now),
@@ -141,6 +161,8 @@ async fn settle(
 enum Plan {
     /// The ring is as it should be.
     Sign(Arc<SigningKey>),
+    /// The named key took over, which was first seen at this time; until verifiers can know it, the one before signs.
+    Await(KeyId, Timestamp, Arc<SigningKey>),
     /// This key must become the one that signs.
     Put(RingKey),
 }
@@ -171,6 +193,13 @@ async fn plan(
     let held = before.filter(|before| before.signing.kid() == &entry.public.kid);
     if let Some(held) = held {
         return Ok(Plan::Sign(Arc::clone(&held.signing)));
+    }
+    if let Some(before) = before.filter(|before| ring.key(before.signing.kid()).is_some()) {
+        let kid = &entry.public.kid;
+        let since = before.awaits(kid).unwrap_or(now);
+        if since.until(now) < SPREADING {
+            return Ok(Plan::Await(kid.clone(), since, Arc::clone(&before.signing)));
+        }
     }
     let (key, sealed_again) = open(configured, entry)?;
     let signs = ring.signing.as_ref() == Some(key.kid());

@@ -89,6 +89,32 @@ async fn nothing_in_the_store_signs() {
 }
 
 #[actix_web::test]
+async fn a_new_key_is_published_two_seconds_before_it_signs_unless_it_is_alone() {
+    let desk = Desk::start().await;
+    let client = desk.confidential_client().await;
+    let (first, _) = desk.tokens(&client).await;
+    let rotate = async || {
+        let sealing = settings().sealing_secrets;
+        let made = admin::rotate(desk.store.as_ref(), &settings().signing, &sealing, NOW).await;
+        made.unwrap()
+    };
+    let new = rotate().await;
+    desk.advance(5);
+    for (wait, expected) in [(0, kid(&first)), (1, kid(&first)), (1, new.clone())] {
+        desk.advance(wait);
+        let (token, _) = desk.tokens(&client).await;
+        assert_eq!(kid(&token), expected, "{wait}");
+        let published = desk.get("/jwks").await.text;
+        assert!(published.contains(&new.to_string()), "{published}");
+    }
+    let newest = rotate().await;
+    admin::retire(desk.store.as_ref(), &new).await.unwrap();
+    desk.advance(5);
+    let (token, _) = desk.tokens(&client).await;
+    assert_eq!(kid(&token), newest, "the one before was retired");
+}
+
+#[actix_web::test]
 async fn a_rotation_by_another_process_is_noticed_and_old_tokens_stay_good_until_the_key_is_retired() {
     let desk = Desk::start().await;
     let client = desk.confidential_client().await;
@@ -100,6 +126,8 @@ async fn a_rotation_by_another_process_is_noticed_and_old_tokens_stay_good_until
         .unwrap();
     assert_ne!(kid(&old), new);
     desk.advance(5);
+    desk.tokens(&client).await;
+    desk.advance(2);
     let (young, _) = desk.tokens(&client).await;
     assert_eq!(kid(&young), new);
     assert_eq!(desk.introspect(&client, &old).await["active"], true);
