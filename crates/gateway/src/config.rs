@@ -132,7 +132,7 @@ impl Config {
         let parsed = read(&mut reader, role);
         match parsed {
             Some(config) if faults.is_empty() => Ok(config),
-            _ => Err(faults),
+            _ => Err(faults.with_hints(&sources.warnings)),
         }
     }
 }

@@ -4,25 +4,35 @@ use std::fmt;
 
 /// The faults of a configuration, each with the name of its setting.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Faults(Vec<(String, String)>);
+pub(crate) struct Faults {
+    all: Vec<(String, String)>,
+    /// What may have caused them: names that are nearly those of settings.
+    hints: Vec<String>,
+}
 
 impl Faults {
     /// Adds one. The problem reads on from the name and never shows a secret.
     pub(crate) fn add(&mut self, setting: impl Into<String>, problem: impl Into<String>) {
         let fault = (setting.into(), problem.into());
-        if !self.0.contains(&fault) {
-            self.0.push(fault);
+        if !self.all.contains(&fault) {
+            self.all.push(fault);
         }
+    }
+
+    /// With what may have caused them.
+    pub(crate) fn with_hints(mut self, hints: &[String]) -> Self {
+        self.hints.extend_from_slice(hints);
+        self
     }
 
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Each one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
+        self.all
             .iter()
             .map(|(setting, problem)| (setting.as_str(), problem.as_str()))
     }
@@ -30,9 +40,12 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "the configuration has {} fault(s):", self.0.len())?;
-        for (setting, problem) in &self.0 {
+        writeln!(f, "the configuration has {} fault(s):", self.all.len())?;
+        for (setting, problem) in &self.all {
             writeln!(f, "  {setting}: {problem}")?;
+        }
+        for hint in &self.hints {
+            writeln!(f, "note: {hint}")?;
         }
         write!(
             f,

@@ -200,6 +200,22 @@ async fn a_variable_that_is_nearly_ours_is_warned_about() {
 }
 
 #[tokio::test]
+async fn a_misspelt_variable_is_named_beside_the_fault_that_it_causes() {
+    let asked = Asked::small()
+        .without("GITHUB_CLIENT_SECRET")
+        .with("GITHUB_CLIENT_SECRT", "the-secret-of-the-app");
+    let ended = asked.run(&["serve"]).await;
+    assert_eq!(ended.code, 64);
+    for line in [
+        "GITHUB_CLIENT_SECRET: is not set",
+        "note: GITHUB_CLIENT_SECRT is not a setting: did you mean GITHUB_CLIENT_SECRET?",
+    ] {
+        assert!(ended.stderr.contains(line), "{line} in {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("the-secret-of-the-app"));
+}
+
+#[tokio::test]
 async fn only_what_is_configured_is_protected() {
     let asked = Asked::small();
     assert_eq!(
