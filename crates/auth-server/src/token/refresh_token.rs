@@ -5,7 +5,11 @@
 //! scope, resource and access rules are checked before the token turns.
 
 use mcp_gateway_model::{
-    error::ErrorCode, grant::Grant, resource::ResourceUri, scope::ScopeSet, token::RefreshToken,
+    error::ErrorCode,
+    grant::Grant,
+    resource::ResourceUri,
+    scope::{IDENTITY, OFFLINE_ACCESS, ScopeSet},
+    token::RefreshToken,
 };
 use mcp_gateway_store::{Presented, Rotation};
 
@@ -70,13 +74,16 @@ pub(super) async fn refresh(call: &Call<'_>) -> Result<Issued, Rejection> {
     Ok(issued)
 }
 
-/// What the access token is for: all that was granted, or the part of it that the request names.
+/// What the access token is for: all that was granted, or the part of it that the request names. Scopes that do not exist
+/// here are dropped, as they were when the person was asked: clients repeat what they asked for then.
 fn narrowed_scopes(call: &Call<'_>, grant: &Grant) -> Result<ScopeSet, Rejection> {
     let Some(text) = call.form.get("scope") else {
         return Ok(grant.scopes.clone());
     };
     let rejected = |description: String, reason| Rejection::new(ErrorCode::InvalidScope, description, reason);
     let asked = ScopeSet::parse(text).map_err(|bad| rejected(bad.to_string(), "scope_malformed"))?;
+    let catalogue = call.context.server.settings.resources.all_scopes();
+    let asked = asked.filter(|s| catalogue.contains(s) || IDENTITY.contains(&s) || s == OFFLINE_ACCESS);
     if asked.is_empty() {
         Ok(grant.scopes.clone())
     } else if grant.scopes.covers(&asked) {

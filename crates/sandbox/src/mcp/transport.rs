@@ -1,14 +1,20 @@
 //! Between actix-web and rmcp: their `http` types are of two generations, and answers must stream.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::StatusCode,
-    web::{Bytes, Data},
+    web::{Bytes, BytesMut, Data},
 };
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, future::ready, stream::once};
 use http_body_util::{BodyExt, Full};
+use tokio::time::sleep;
 
 use super::{Recorder, Service};
+
+/// What comes within this time comes at once.
+const AT_ONCE: Duration = Duration::from_millis(20);
 
 type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
@@ -54,8 +60,29 @@ async fn outbound(response: http::Response<Body>) -> HttpResponse {
             Err(never) => match never {},
         };
     }
-    builder.streaming(
-        body.into_data_stream()
-            .map_err(|never| -> std::io::Error { match never {} }),
-    )
+    stream(&mut builder, body).await
+}
+
+/// Sends the pieces as they come. What comes at once goes out as one: a reverse proxy written in Go may cut an answer that
+/// begins while it is still looking for the end of the request's body, and reads to its end only what has arrived by then.
+async fn stream(builder: &mut HttpResponseBuilder, body: Body) -> HttpResponse {
+    let mut pieces = body.into_data_stream();
+    let mut early = BytesMut::new();
+    let at_once = sleep(AT_ONCE);
+    tokio::pin!(at_once);
+    loop {
+        tokio::select! {
+            piece = pieces.next() => match piece {
+                Some(Ok(piece)) => early.extend_from_slice(&piece),
+                Some(Err(never)) => match never {},
+                None => return builder.body(early.freeze()),
+            },
+            () = &mut at_once => break,
+        }
+    }
+    let rest = pieces.map_err(|never| -> std::io::Error { match never {} });
+    if early.is_empty() {
+        return builder.streaming(rest);
+    }
+    builder.streaming(once(ready(Ok(early.freeze()))).chain(rest))
 }

@@ -13,6 +13,8 @@ use tokio::process::{Child, Command};
 
 use super::run::command;
 
+pub(crate) use mcp_gateway_store::testing::free_port;
+
 /// A running server, ended with the value.
 pub(crate) struct Server {
     child: Child,
@@ -131,17 +133,4 @@ pub(crate) fn client() -> Client {
         .danger_accept_invalid_certs(true)
         .build()
         .unwrap()
-}
-
-/// A port that nobody uses, below those that the system hands out by itself, so that no outgoing connection takes it
-/// before the server does.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 1100).unwrap() * 20;
-    loop {
-        let port = 10_000 + first + NEXT.fetch_add(1, Ordering::Relaxed);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
