@@ -112,13 +112,13 @@ impl Server {
     }
 }
 
-/// Asks again until there is an answer, for at most 20 seconds.
+/// Asks again until there is an answer, for at most 20 seconds; seldom enough for the limits of the endpoints.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..800 {
+    for _ in 0..200 {
         if let Some(found) = ask().await {
             return found;
         }
-        tokio::time::sleep(Duration::from_millis(25)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("{what}: waited in vain");
 }
