@@ -36,6 +36,9 @@ const OBEYED: &[&str] = &[
     "SHUTDOWN_DELAY",
 ];
 const CLIENT_ID: &str = "gateway-dev";
+/// How long what is in flight may take at the end, in seconds. Clients keep streams open that never finish, and a person
+/// waits who pressed Ctrl-C.
+const PATIENCE: u64 = 3;
 /// Where the sample MCP server is.
 const PATH: &str = "/mcp";
 
@@ -71,8 +74,7 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), Failure> {
     }
     let edge = parts.edge.clone();
     let _socket = serve::take_orders(&config, &parts)?;
-    let patience = serve::drain::left_after(config.listen.shutdown_delay);
-    let server = listen(parts, listener, forward, OwnNames::new(port), patience)?;
+    let server = listen(parts, listener, forward, OwnNames::new(port))?;
     say(&welcome::text(
         &origin,
         &github.url(),
@@ -142,13 +144,7 @@ fn configuration(args: &DevArgs, origin: &str, secret: &str, github: &str) -> Re
     Ok(Config::parse(&sources, Role::Dev, faults)?)
 }
 
-fn listen(
-    parts: Parts,
-    listener: TcpListener,
-    forward: Forward,
-    names: OwnNames,
-    patience: u64,
-) -> Result<Server, Failure> {
+fn listen(parts: Parts, listener: TcpListener, forward: Forward, names: OwnNames) -> Result<Server, Failure> {
     let names = web::Data::new(names);
     let server = HttpServer::new(move || {
         App::new()
@@ -162,7 +158,7 @@ fn listen(
     .workers(2)
     .keep_alive(serve::KEEP_ALIVE)
     .disable_signals()
-    .shutdown_timeout(patience)
+    .shutdown_timeout(PATIENCE)
     .listen(listener)
     .map_err(Failure::runtime)?;
     Ok(server.run())
