@@ -130,6 +130,7 @@ async fn the_challenge_leads_to_the_metadata_and_that_to_the_issuer() {
             let url = format!("{base}/.well-known/{place}");
             let answer = http.get(&url).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::OK, "{url}");
+            assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
             let document: Value = answer.json().await.unwrap();
             assert_eq!(document["issuer"], world.issuer(), "{url}");
         }

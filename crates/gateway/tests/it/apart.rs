@@ -172,6 +172,15 @@ async fn a_start_waits_for_redis() {
         (answer.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(())
     })
     .await;
+    eventually("an auth-server that is alive and not ready", async || {
+        let alive = client().get(auth.at("/healthz")).send().await.ok()?.status();
+        let ready = client().get(auth.at("/readyz")).send().await.ok()?;
+        let register = client().post(auth.at("/register")).send().await.ok()?.status();
+        let found = (alive, ready.status(), register);
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        (found == (StatusCode::OK, unavailable, unavailable)).then_some(())
+    })
+    .await;
     assert!(auth.runs() && verifier.runs());
     redis.restart();
     let (auth, verifier) = (auth.ready().await, verifier.ready().await);

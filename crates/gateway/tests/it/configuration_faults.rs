@@ -255,3 +255,17 @@ async fn an_env_file_that_cannot_be_read_is_a_fault_by_line() {
         ended.stderr
     );
 }
+
+#[tokio::test]
+async fn plain_http_to_github_is_for_loopback_only() {
+    for name in ["GITHUB_WEB_URL", "GITHUB_API_URL"] {
+        let asked = Asked::small().with(name, "http://github.example.com");
+        asked.has_one_fault(name, "must be https").await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_would_take_longer_than_30_seconds_is_a_fault() {
+    let asked = Asked::small().with("SHUTDOWN_DELAY", "21");
+    asked.has_one_fault("SHUTDOWN_DELAY", "at most 20").await;
+}

@@ -228,3 +228,11 @@ async fn only_what_is_configured_is_protected() {
     let report = one.report("serve").await.to_string();
     assert!(!report.contains("https://*.gateway.test"));
 }
+
+#[tokio::test]
+async fn proxies_that_are_everybody_and_a_short_secret_are_warned_about() {
+    let everybody = Asked::small().with("TRUSTED_PROXIES", "0.0.0.0/0");
+    assert!(everybody.warnings_of("serve").await.contains("trusts everybody"));
+    let short = Asked::small().with("JWT_SECRET", "your_jwt_secret_key");
+    assert!(short.warnings_of("serve").await.contains("JWT_SECRET is short"));
+}

@@ -1,6 +1,6 @@
 //! The log: what happened, and nothing that opens anything.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
 
 use mcp_gateway_store::testing::{RedisServer, RedisSetup};
 use reqwest::StatusCode;
@@ -87,7 +87,10 @@ async fn keeps_every_secret(format: &str) {
     let server = Server::start(stage.directory.path(), "serve", port, &settings).await;
     let secrets = with_tails(whole_life(&server, &stage).await);
     assert!(secrets.len() > 25, "{}", secrets.len());
-    let file = fs::read_to_string(stage.directory.path().join("gateway.log")).unwrap();
+    let path = stage.directory.path().join("gateway.log");
+    let others = fs::metadata(&path).unwrap().permissions().mode() & 0o027;
+    assert_eq!(others, 0, "audit lines are nobody else's");
+    let file = fs::read_to_string(path).unwrap();
     for (name, log) in [
         ("standard error", server.log()),
         ("LOG_FILE", file),
