@@ -64,7 +64,7 @@ pub(crate) async fn open(
     };
     let grant = server.store.grant(&claims.grant, now).await?;
     let grant = grant.filter(|grant| {
-        grant.user.id.to_string() == claims.sub
+        grant.subject() == claims.sub
             && ClientId::parse(&claims.client_id).is_ok_and(|client| client == grant.client)
             && grant
                 .audiences

@@ -58,10 +58,9 @@ pub(crate) async fn admit(
     let protected = settings.resources.of_audience(audience.as_str());
     let resource = protected.ok_or(Refusal::ResourceGone)?.resource;
     let at_all = settings.allowed_users.admits(user.id, &user.login);
-    let here = resource
-        .allow_users
-        .as_ref()
-        .map_or(Admission::Admitted, |list| list.admits(user.id, &user.login));
+    let here = resource.allow.as_ref().map_or(Admission::Admitted, |allow| {
+        allow.admits(user.id, &user.login, None)
+    });
     // Who is refused by one list is not pinned by the other.
     let login = match (at_all, here) {
         (Admission::Refused, _) => return Err(Refusal::NotListed),

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode};
 use mcp_gateway_model::{
     error::ErrorCode,
-    grant::{Code, Grant, User},
+    grant::{Code, Grant, GrantKind, User},
     id::GrantId,
 };
 use mcp_gateway_store::{Begun, BrowserLogin, Login};
@@ -34,7 +34,9 @@ pub(crate) async fn approve(
     let grant = Grant {
         id: code.grant.clone(),
         client: login.client.clone(),
-        user: known.user,
+        user: Some(known.user),
+        kind: GrantKind::Consent,
+        memberships: None,
         audiences: vec![login.audience.clone()],
         scopes: login.scopes.clone(),
         authenticated_at: known.authenticated_at,

@@ -113,8 +113,8 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn of_grant(event: Event, request_id: &'a RequestId, grant: &'a Grant) -> Self {
         Self {
-            user: Some(grant.user.id),
-            login: Some(grant.user.login.as_str()),
+            user: grant.user.as_ref().map(|user| user.id),
+            login: grant.user.as_ref().map(|user| user.login.as_str()),
             client: Some(&grant.client),
             resource: grant.audiences.first().map(|uri| uri.as_str().into()),
             ..Self::new(event, request_id)

@@ -20,6 +20,7 @@ pub(crate) async fn metadata(context: Context) -> HttpResponse {
         .json(AuthorizationServerMetadata::new(
             &settings.issuer,
             &settings.resources,
+            settings.offers,
         ))
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mcp_gateway_model::{
-    access::AllowedUsers, cors::CorsOrigins, issuer::Issuer, key::Algorithm, proxy::TrustedProxies,
-    resource::Resources, secret::Secret,
+    access::AllowedUsers, cors::CorsOrigins, issuer::Issuer, key::Algorithm, metadata::Offers,
+    proxy::TrustedProxies, resource::Resources, secret::Secret,
 };
 use mcp_gateway_store::Rate;
 use url::Url;
@@ -33,6 +33,8 @@ pub struct Settings {
     /// What seals what must not be readable in the store, and authenticates refresh tokens. The first is used for new
     /// ones, all are tried on old ones. At least one, of at least 32 bytes.
     pub sealing_secrets: Vec<Secret>,
+    /// What is offered beyond what always is.
+    pub offers: Offers,
     /// Secrets with which resource servers may ask about tokens for their audience (RFC 7662 §2.1).
     pub resource_servers: Vec<ResourceServer>,
 }

@@ -63,6 +63,7 @@ async fn exchange(
     let issued = match grant_type {
         GrantType::AuthorizationCode => authorization_code::redeem(&call).await?,
         GrantType::RefreshToken => refresh_token::refresh(&call).await?,
+        GrantType::ClientCredentials | GrantType::DeviceCode => return Err(call.unsupported()),
     };
     server.metrics.issued(grant_type.as_str());
     Ok(issued.answer())
@@ -79,14 +80,9 @@ impl Call<'_> {
     /// What is exchanged, if this client may.
     fn grant_type(&self) -> Result<GrantType, Rejection> {
         let name = self.form.require("grant_type")?;
-        let grant_type = GrantType::ALL.into_iter().find(|g| g.as_str() == name);
-        let grant_type = grant_type.ok_or_else(|| {
-            Rejection::new(
-                ErrorCode::UnsupportedGrantType,
-                "grant_type must be authorization_code or refresh_token",
-                "grant_type_unknown",
-            )
-        })?;
+        let offered = self.context.server.settings.offers.grant_types();
+        let grant_type = offered.into_iter().find(|g| g.as_str() == name);
+        let grant_type = grant_type.ok_or_else(|| self.unsupported())?;
         if self.client.metadata.grant_types.contains(&grant_type) {
             Ok(grant_type)
         } else {
@@ -96,6 +92,17 @@ impl Call<'_> {
                 "grant_type_not_registered",
             ))
         }
+    }
+
+    /// RFC 6749 §5.2, with what is offered here.
+    fn unsupported(&self) -> Rejection {
+        let offered = self.context.server.settings.offers.grant_types();
+        let names: Vec<_> = offered.into_iter().map(GrantType::as_str).collect();
+        Rejection::new(
+            ErrorCode::UnsupportedGrantType,
+            format!("grant_type must be {}", names.join(" or ")),
+            "grant_type_unknown",
+        )
     }
 }
 

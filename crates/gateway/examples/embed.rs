@@ -19,6 +19,7 @@ use mcp_gateway_model::{
     clock::{Clock, SystemClock},
     cors::CorsOrigins,
     issuer::Issuer,
+    metadata::Offers,
     proxy::TrustedProxies,
     resource::{Resource, ResourceUri, Resources},
     secret::{Secret, random_text},
@@ -63,6 +64,7 @@ impl Gateway {
             cors: CorsOrigins::default(),
             trusted_proxies: TrustedProxies::default(),
             signing: SigningSettings::default(),
+            offers: Offers::default(),
             // with a store that outlives the process this has to be kept, too
             sealing_secrets: vec![Secret::presented(random_text::<32>())],
             resource_servers: Vec::new(),
@@ -77,6 +79,7 @@ impl Gateway {
             pass_token: PassToken::Off,
             shared_key: None,
             metadata_at_issuer: false,
+            offers: Offers::default(),
             oauth_enabled: true,
         };
         let verifier = Verifier::new(settings, store, clock, &registry)?;

@@ -23,6 +23,7 @@ use mcp_gateway_model::{
     access::AllowedUsers,
     cors::CorsOrigins,
     issuer::{Issuer, is_loopback},
+    metadata::Offers,
     proxy::TrustedProxies,
     resource::Resources,
     secret::Secret,
@@ -119,6 +120,12 @@ pub(crate) struct GithubConfig {
 }
 
 impl Config {
+    /// What the authorization server offers; both servers say the same.
+    #[expect(clippy::unused_self, reason = "settings decide about it, one after the other")]
+    pub(crate) fn offers(&self) -> Offers {
+        Offers::default()
+    }
+
     /// Checks everything.
     ///
     /// # Errors

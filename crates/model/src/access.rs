@@ -1,8 +1,13 @@
 //! Who may log in at all, and who may use a resource. Empty means nobody.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use crate::id::{BadId, Login, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    grant::Memberships,
+    id::{BadId, Login, UserId},
+};
 
 /// The users that the operator lets in: everywhere (`ALLOWED_GITHUB_USERS`), or at one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +86,93 @@ impl AllowedUsers {
     }
 }
 
+/// A team of an organisation at GitHub, written `organisation/slug`, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Team {
+    /// The organisation.
+    pub org: Login,
+    /// The team's name in addresses.
+    pub slug: Login,
+}
+
+impl Team {
+    /// Reads `organisation/slug`.
+    ///
+    /// # Errors
+    /// [`BadId`] when it is anything else.
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        let (org, slug) = text.split_once('/').ok_or(BadId)?;
+        Ok(Self {
+            org: Login::parse(org)?,
+            slug: Login::parse(slug)?,
+        })
+    }
+}
+
+impl fmt::Display for Team {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.org, self.slug)
+    }
+}
+
+impl From<Team> for String {
+    fn from(team: Team) -> Self {
+        team.to_string()
+    }
+}
+
+impl TryFrom<String> for Team {
+    type Error = BadId;
+
+    fn try_from(text: String) -> Result<Self, BadId> {
+        Self::parse(&text)
+    }
+}
+
+/// Who may use one resource, of those who may log in at all: whoever is listed, or belongs to an organisation or a team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allow {
+    /// The people.
+    pub users: AllowedUsers,
+    /// The organisations, in lower case.
+    pub orgs: BTreeSet<Login>,
+    /// The teams.
+    pub teams: BTreeSet<Team>,
+}
+
+impl Allow {
+    /// Only those listed.
+    #[must_use]
+    pub const fn users(users: AllowedUsers) -> Self {
+        Self {
+            users,
+            orgs: BTreeSet::new(),
+            teams: BTreeSet::new(),
+        }
+    }
+
+    /// Whether somebody may be let in for where they belong, so that GitHub has to be asked.
+    #[must_use]
+    pub fn asks_memberships(&self) -> bool {
+        !self.orgs.is_empty() || !self.teams.is_empty()
+    }
+
+    /// Whether, and by what, this user is let in. `memberships` are what is known, and fresh enough to count; the caller
+    /// judges that.
+    #[must_use]
+    pub fn admits(&self, id: UserId, login: &Login, memberships: Option<&Memberships>) -> Admission {
+        let belongs = memberships.is_some_and(|known| {
+            !self.orgs.is_disjoint(&known.orgs) || !self.teams.is_disjoint(&known.teams)
+        });
+        if belongs {
+            Admission::Admitted
+        } else {
+            self.users.admits(id, login)
+        }
+    }
+}
+
 /// An entry that is neither a login, nor a number, nor `*`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is neither a GitHub login, nor a numeric GitHub id, nor *")]
@@ -122,6 +214,32 @@ mod tests {
             assert!(AllowedUsers::of([entry]).is_err(), "{entry}");
         }
         assert_eq!(AllowedUsers::of([]), Ok(AllowedUsers::nobody()));
+    }
+
+    #[test]
+    fn a_member_of_a_listed_organisation_or_team_is_let_in_and_nobody_else() {
+        let login = |text: &str| Login::parse(text).unwrap();
+        let allow = Allow {
+            users: AllowedUsers::nobody(),
+            orgs: [login("Acme")].into(),
+            teams: [Team::parse("Umbrella/Platform").unwrap()].into(),
+        };
+        let known = |orgs: &[&str], teams: &[&str]| Memberships {
+            orgs: orgs.iter().map(|o| login(o)).collect(),
+            teams: teams.iter().map(|t| Team::parse(t).unwrap()).collect(),
+            checked_at: crate::clock::Timestamp::from_secs(1),
+        };
+        let admits = |known: Option<&Memberships>| allow.admits(UserId(1), &login("octocat"), known);
+        assert_eq!(admits(Some(&known(&["acme"], &[]))), Admission::Admitted);
+        assert_eq!(
+            admits(Some(&known(&[], &["umbrella/platform"]))),
+            Admission::Admitted
+        );
+        for (orgs, teams) in [(&["umbrella"][..], &["umbrella/other"][..]), (&[], &[])] {
+            assert_eq!(admits(Some(&known(orgs, teams))), Admission::Refused);
+        }
+        assert_eq!(admits(None), Admission::Refused);
+        assert_eq!(Team::parse("acme"), Err(BadId));
     }
 
     #[test]

@@ -15,11 +15,13 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// In the form.
     ClientSecretPost,
+    /// By a signed assertion (RFC 7523 §2.2).
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
-    /// All methods, in the order metadata lists them.
-    pub const ALL: [Self; 3] = [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost];
+    /// The methods that need no key, in the order metadata lists them.
+    pub const WITHOUT_KEY: [Self; 3] = [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost];
 
     /// The name on the wire.
     #[must_use]
@@ -28,6 +30,7 @@ impl AuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 }
@@ -40,11 +43,24 @@ pub enum GrantType {
     AuthorizationCode,
     /// RFC 6749 §6.
     RefreshToken,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 8628 §3.4.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
 }
 
 impl GrantType {
+    /// What a client may send that acts for people who consent in their browser.
+    pub const BY_CONSENT: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+
     /// All types, in the order metadata lists them.
-    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+    pub const ALL: [Self; 4] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+        Self::DeviceCode,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -52,6 +68,8 @@ impl GrantType {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
         }
     }
 }
@@ -107,6 +125,12 @@ pub struct ClientMetadata {
     /// What kind of application it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_type: Option<ApplicationType>,
+    /// Its public keys (RFC 7591 §2, `jwks`), as it sent them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// Where its public keys are (RFC 7591 §2, `jwks_uri`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
 }
 
 /// How a client came to be known.
@@ -115,6 +139,12 @@ pub struct ClientMetadata {
 pub enum ClientOrigin {
     /// It registered itself (RFC 7591).
     Registered,
+    /// It registered itself with an initial access token (RFC 7591 §3).
+    RegisteredWithToken,
+    /// The operator entered it, under an id of the operator's choice.
+    PreRegistered,
+    /// Its id is the address of its metadata (Client ID Metadata Document).
+    MetadataDocument,
 }
 
 /// A client as the store knows it. Nothing in it opens anything.

@@ -5,9 +5,67 @@ use serde::Serialize;
 use crate::{
     client::{AuthMethod, GrantType},
     issuer::Issuer,
+    key::Algorithm,
     resource::Resources,
     scope::{OFFLINE_ACCESS, ScopeSet},
 };
+
+/// What an authorization server offers beyond what it always does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent offers, each a member of the document"
+)]
+pub struct Offers {
+    /// Clients can register themselves (RFC 7591).
+    pub registration: bool,
+    /// Clients can be known by the address of their metadata (Client ID Metadata Document).
+    pub metadata_documents: bool,
+    /// Clients can prove themselves by signed assertions (RFC 7523 §2.2).
+    pub private_key_jwt: bool,
+    /// Clients can act for themselves (RFC 6749 §4.4).
+    pub client_credentials: bool,
+    /// Devices without a browser can ask (RFC 8628).
+    pub device: bool,
+    /// ID tokens are issued, signed with this algorithm (OpenID Connect Core §2).
+    pub openid: Option<Algorithm>,
+    /// Authorization responses carry `iss` (RFC 9207).
+    pub iss: bool,
+}
+
+impl Default for Offers {
+    fn default() -> Self {
+        Self {
+            registration: true,
+            metadata_documents: false,
+            private_key_jwt: false,
+            client_credentials: false,
+            device: false,
+            openid: None,
+            iss: true,
+        }
+    }
+}
+
+impl Offers {
+    /// How clients may prove themselves.
+    #[must_use]
+    pub fn auth_methods(self) -> Vec<AuthMethod> {
+        let key = self.private_key_jwt.then_some(AuthMethod::PrivateKeyJwt);
+        AuthMethod::WITHOUT_KEY.into_iter().chain(key).collect()
+    }
+
+    /// What may be sent to the token endpoint.
+    #[must_use]
+    pub fn grant_types(self) -> Vec<GrantType> {
+        let offered = |grant_type: &GrantType| match grant_type {
+            GrantType::AuthorizationCode | GrantType::RefreshToken => true,
+            GrantType::ClientCredentials => self.client_credentials,
+            GrantType::DeviceCode => self.device,
+        };
+        GrantType::ALL.into_iter().filter(offered).collect()
+    }
+}
 
 /// Authorization server metadata (RFC 8414 §2). It lists what works, and nothing else.
 #[derive(Clone, Debug, Serialize)]
@@ -34,8 +92,12 @@ pub struct AuthorizationServerMetadata {
 impl AuthorizationServerMetadata {
     /// The document of `issuer`, which protects `resources`.
     #[must_use]
-    pub fn new(issuer: &Issuer, resources: &Resources) -> Self {
-        let methods: Vec<_> = AuthMethod::ALL.into_iter().map(AuthMethod::as_str).collect();
+    pub fn new(issuer: &Issuer, resources: &Resources, offers: Offers) -> Self {
+        let methods: Vec<_> = offers
+            .auth_methods()
+            .into_iter()
+            .map(AuthMethod::as_str)
+            .collect();
         let with_secret: Vec<_> = methods.iter().copied().filter(|m| *m != "none").collect();
         let mut scopes: Vec<String> = resources.all_scopes().iter().map(ToOwned::to_owned).collect();
         scopes.push(OFFLINE_ACCESS.to_owned());
@@ -43,19 +105,19 @@ impl AuthorizationServerMetadata {
             issuer: issuer.as_str().to_owned(),
             authorization_endpoint: issuer.endpoint("/authorize"),
             token_endpoint: issuer.endpoint("/token"),
-            registration_endpoint: Some(issuer.endpoint("/register")),
+            registration_endpoint: offers.registration.then(|| issuer.endpoint("/register")),
             jwks_uri: issuer.endpoint("/jwks"),
             revocation_endpoint: issuer.endpoint("/revoke"),
             introspection_endpoint: issuer.endpoint("/introspect"),
             scopes_supported: scopes,
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
-            grant_types_supported: GrantType::ALL.into_iter().map(GrantType::as_str).collect(),
+            grant_types_supported: offers.grant_types().into_iter().map(GrantType::as_str).collect(),
             revocation_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_methods_supported: methods,
             introspection_endpoint_auth_methods_supported: with_secret,
             code_challenge_methods_supported: ["S256"],
-            authorization_response_iss_parameter_supported: true,
+            authorization_response_iss_parameter_supported: offers.iss,
         }
     }
 }

@@ -12,7 +12,7 @@ pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 pub struct AccessClaims {
     /// The issuer.
     pub iss: String,
-    /// The user: GitHub's number.
+    /// The user, by GitHub's number; or the client that acts for itself.
     pub sub: String,
     /// The one resource the token opens.
     pub aud: String,
@@ -28,7 +28,7 @@ pub struct AccessClaims {
     pub exp: u64,
     /// The grant it is a key to.
     pub grant: GrantId,
-    /// The user's GitHub login.
+    /// The user's GitHub login; empty for a client that acts for itself.
     pub username: String,
 }
 

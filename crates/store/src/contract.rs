@@ -131,6 +131,10 @@ impl<E: Engine> Store for E {
         grants::begin(self, grant, code, remembered_until, now).await
     }
 
+    async fn add_grant(&self, grant: &Grant, now: Timestamp) -> Answer<Begun> {
+        grants::add(self, grant, now).await
+    }
+
     async fn code(&self, grant: &GrantId, digest: &Digest, now: Timestamp) -> Answer<Option<Code>> {
         grants::code(self, grant, digest, now).await
     }
@@ -163,7 +167,7 @@ impl<E: Engine> Store for E {
 
     async fn grants_of_user(&self, user: UserId, now: Timestamp) -> Answer<Vec<Grant>> {
         let mut found = grants::indexed(self, &self.keys().user_grants(user), now).await?;
-        found.retain(|grant| grant.user.id == user);
+        found.retain(|grant| grant.is_of(user));
         Ok(found)
     }
 

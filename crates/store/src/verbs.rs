@@ -94,6 +94,10 @@ pub trait Store: GrantReader {
         now: Timestamp,
     ) -> Result<Begun, StoreError>;
 
+    /// Begins a grant that has no code: the indexes first, then the record, then the markers of client and user are read
+    /// again; if one is there, everything is undone. It lives until `grant.expires_at`.
+    async fn add_grant(&self, grant: &Grant, now: Timestamp) -> Result<Begun, StoreError>;
+
     /// What a code was issued for, used or not. `None` when it was never issued, or was never used and has ended.
     async fn code(
         &self,

@@ -38,7 +38,7 @@ impl Identity {
         };
         passed.set_sensitive(true);
         Ok(Self([
-            (USER_ID, HeaderValue::from(grant.user.id.0)),
+            (USER_ID, text(&grant.subject())?),
             (USER_NAME, text(&name)?),
             (CLIENT, text(grant.client.as_str())?),
             (SCOPE, text(&claims.scopes()?.to_string())?),

@@ -1,7 +1,8 @@
 //! What an operator can set.
 
 use mcp_gateway_model::{
-    cors::CorsOrigins, id::KeyId, issuer::Issuer, proxy::TrustedProxies, resource::Resources, secret::Secret,
+    cors::CorsOrigins, id::KeyId, issuer::Issuer, metadata::Offers, proxy::TrustedProxies,
+    resource::Resources, secret::Secret,
 };
 
 /// Everything the verifier needs to know.
@@ -22,6 +23,8 @@ pub struct Settings {
     /// Whether challenges point to metadata on the issuer's host: for routers that do not send the discovery paths of
     /// protected hosts here.
     pub metadata_at_issuer: bool,
+    /// What its metadata on protected hosts says of the authorization server.
+    pub offers: Offers,
     /// Whether there is an authorization server (`MCP_OAUTH_ENABLED`); without one no token is good.
     pub oauth_enabled: bool,
 }

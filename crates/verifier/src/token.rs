@@ -101,7 +101,7 @@ impl SignedClaims {
     pub(crate) fn describe(&self, grant: &Grant) -> Result<(), Reason> {
         let claims = &self.claims;
         let same_client = grant.client.as_str() == claims.client_id;
-        let same_user = grant.user.id.to_string() == claims.sub;
+        let same_user = grant.subject() == claims.sub;
         let same_audience = grant.audiences.iter().any(|a| a.as_str() == claims.aud);
         holds(same_client && same_user && same_audience, Reason::GrantDiffers)
     }

@@ -52,7 +52,8 @@ impl Verifier {
             Some(key) => Some((key.kid, VerifyingKey::shared(&key.secret))),
             None => None,
         };
-        let document = AuthorizationServerMetadata::new(&settings.issuer, &settings.resources);
+        let document =
+            AuthorizationServerMetadata::new(&settings.issuer, &settings.resources, settings.offers);
         Ok(Self {
             server_metadata: serde_json::to_vec(&document)?.into(),
             keys: Keys::new(Arc::clone(&reader), shared),

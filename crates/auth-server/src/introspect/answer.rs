@@ -57,11 +57,11 @@ impl<'a> Active<'a> {
             live: true,
             scope: grant.scopes.to_string(),
             client_id: grant.client.as_str(),
-            username: &grant.user.shown_login,
+            username: grant.username(),
             token_type: "refresh_token",
             exp: grant.expires_at.secs(),
             iat: grant.created_at.secs(),
-            sub: grant.user.id.to_string(),
+            sub: grant.subject(),
             aud: grant
                 .audiences
                 .first()

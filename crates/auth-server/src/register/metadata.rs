@@ -47,6 +47,8 @@ pub(crate) fn read(members: &Map<String, Value>, issuer: &Issuer) -> Result<Clie
         software_id: members.name("software_id")?,
         software_version: members.name("software_version")?,
         application_type: application_type(&members)?,
+        jwks: None,
+        jwks_uri: None,
     };
     fits(&metadata)?;
     Ok(metadata)
@@ -69,7 +71,7 @@ fn auth_method(members: &Members<'_>) -> Result<AuthMethod, Rejection> {
     let Some(text) = members.text(NAME)? else {
         return Ok(AuthMethod::default());
     };
-    AuthMethod::ALL
+    AuthMethod::WITHOUT_KEY
         .into_iter()
         .find(|method| method.as_str() == text)
         .ok_or_else(|| invalid(NAME, "must be none, client_secret_basic or client_secret_post"))
@@ -80,7 +82,7 @@ fn auth_method(members: &Members<'_>) -> Result<AuthMethod, Rejection> {
 fn grant_types(members: &Members<'_>) -> Result<Vec<GrantType>, Rejection> {
     const NAME: &str = "grant_types";
     let Some(named) = members.texts(NAME)?.filter(|named| !named.is_empty()) else {
-        return Ok(GrantType::ALL.to_vec());
+        return Ok(GrantType::BY_CONSENT.to_vec());
     };
     let is_named = |grant_type: GrantType| named.iter().any(|text| text == grant_type.as_str());
     match (
@@ -89,7 +91,7 @@ fn grant_types(members: &Members<'_>) -> Result<Vec<GrantType>, Rejection> {
     ) {
         (true, false) => Ok(vec![GrantType::AuthorizationCode]),
         // Without a code there is never anything to refresh.
-        (_, true) => Ok(GrantType::ALL.to_vec()),
+        (_, true) => Ok(GrantType::BY_CONSENT.to_vec()),
         (false, false) => Err(invalid(
             NAME,
             "must name authorization_code: no other grant type is given to clients that register themselves",

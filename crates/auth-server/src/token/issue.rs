@@ -65,7 +65,7 @@ pub(super) async fn issue(
     let grant = entitlement.grant;
     let claims = AccessClaims {
         iss: server.settings.issuer.as_str().to_owned(),
-        sub: grant.user.id.to_string(),
+        sub: grant.subject(),
         aud: entitlement.audience.as_str().to_owned(),
         client_id: grant.client.as_str().to_owned(),
         scope: entitlement.scopes.to_string(),
@@ -73,7 +73,7 @@ pub(super) async fn issue(
         iat: now.secs(),
         exp: now.secs().saturating_add(lifetime.as_secs()),
         grant: grant.id.clone(),
-        username: grant.user.shown_login.clone(),
+        username: grant.username().to_owned(),
     };
     let refresh = RefreshToken {
         grant: grant.id.clone(),

@@ -99,7 +99,10 @@ fn narrowed_scopes(call: &Call<'_>, grant: &Grant) -> Result<ScopeSet, Rejection
 /// The access rules are asked again: whoever was let in once may be let in no longer.
 async fn still_admitted(call: &Call<'_>, grant: &Grant, audience: &ResourceUri) -> Result<(), Rejection> {
     let server = &call.context.server;
-    match admit(server, &grant.user, audience).await {
+    let Some(user) = &grant.user else {
+        return Err(invalid_grant(UNKNOWN, "grant_of_no_user"));
+    };
+    match admit(server, user, audience).await {
         Ok(_) => Ok(()),
         Err(Refusal::Store(error)) => Err(error.into()),
         Err(refusal) => {

@@ -4,7 +4,7 @@
 
 use mcp_gateway_auth_server::Settings;
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{Allow, AllowedUsers},
     id::Login,
     resource::{Resource, ResourceUri, Resources, Wildcard},
     secret::Secret,
@@ -26,7 +26,7 @@ const NOTES: &str = "https://notes.example.com/mcp";
 /// The echo server for whoever may log in, the notes for those listed.
 fn resources(listed: &str) -> Resources {
     let notes = Resource {
-        allow_users: Some(AllowedUsers::parse(listed).unwrap()),
+        allow: Some(Allow::users(AllowedUsers::parse(listed).unwrap())),
         ..Resource::new(ResourceUri::parse(NOTES).unwrap(), None)
     };
     let echo = Resource::new(ResourceUri::parse(ECHO).unwrap(), None);
@@ -132,7 +132,7 @@ async fn a_list_of_a_wildcard_goes_for_every_host_below_it() {
     let site = Site::start_with(|settings| {
         let wildcard = Wildcard::parse("https://*.example.com").unwrap();
         let hubot = AllowedUsers::parse("hubot").unwrap();
-        let listed = wildcard.allowing(Some(hubot));
+        let listed = wildcard.allowing(Some(Allow::users(hubot)));
         settings.resources = Resources::new(Vec::new(), vec![listed], "auth.example.com");
     })
     .await;
@@ -167,7 +167,7 @@ async fn stricter(desk: &Desk, listed: Option<&str>) -> Desk {
     let mut settings: Settings = set::settings();
     let uri = if listed.is_some() { ECHO } else { NOTES };
     let resource = Resource {
-        allow_users: listed.map(|listed| AllowedUsers::parse(listed).unwrap()),
+        allow: listed.map(|listed| Allow::users(AllowedUsers::parse(listed).unwrap())),
         ..Resource::new(ResourceUri::parse(uri).unwrap(), None)
     };
     settings.resources = Resources::new(vec![resource], Vec::new(), "auth.example.com");

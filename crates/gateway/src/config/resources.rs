@@ -3,7 +3,7 @@
 use config::{Map, Value};
 use mcp_gateway_auth_server::settings::ResourceServer;
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{Allow, AllowedUsers},
     issuer::Issuer,
     resource::{Resource, ResourceUri, Resources, Wildcard},
     secret::Secret,
@@ -119,9 +119,9 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
     };
     let secret = text("introspection_secret_file")
         .and_then(|path| read_secret(&format!("{setting}: introspection_secret"), &path, r.faults));
-    let allow_users = table
+    let allow = table
         .get("allow")
-        .map(|value| allowed(r, &format!("{setting}: allow"), value));
+        .map(|value| Allow::users(allowed(r, &format!("{setting}: allow"), value)));
     if uri.contains("://*.") {
         if secret.is_some() {
             r.faults.add(
@@ -134,7 +134,7 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
                 format!("{setting}: uri"),
                 "must be https; http is for loopback only",
             ),
-            Ok(wildcard) => found.wildcards.push(wildcard.allowing(allow_users)),
+            Ok(wildcard) => found.wildcards.push(wildcard.allowing(allow)),
             Err(_) => r.faults.add(
                 format!("{setting}: uri"),
                 "must be a pattern such as https://*.example.com",
@@ -148,7 +148,7 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
         }
         Ok(uri) => {
             found.configured.push(Resource {
-                allow_users,
+                allow,
                 ..Resource::new(uri.clone(), text("name"))
             });
             found

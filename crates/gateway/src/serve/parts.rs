@@ -172,6 +172,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
             shared_secret: config.signing.shared_secret.as_ref().map(copy),
         },
         sealing_secrets: sealing_secrets.iter().map(copy).collect(),
+        offers: config.offers(),
         resource_servers: config
             .resource_servers
             .iter()
@@ -201,6 +202,7 @@ fn verifier(
         },
         shared_key: config.signing.shared_secret.as_ref().map(shared_key),
         metadata_at_issuer: config.metadata_at_issuer,
+        offers: config.offers(),
         oauth_enabled: config.oauth_enabled,
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::uri::{BadResource, ResourceUri, is_ambiguous, is_below};
 use crate::{
-    access::AllowedUsers,
+    access::Allow,
     scope::{MCP, Scope, ScopeSet},
 };
 
@@ -20,7 +20,7 @@ pub struct Resource {
     /// What a request for nothing in particular is granted.
     pub default_scopes: ScopeSet,
     /// Who may use it, of those who may log in at all; `None` for all of them.
-    pub allow_users: Option<AllowedUsers>,
+    pub allow: Option<Allow>,
 }
 
 impl Resource {
@@ -33,7 +33,7 @@ impl Resource {
             name,
             default_scopes: scopes.clone(),
             scopes,
-            allow_users: None,
+            allow: None,
         }
     }
 }
@@ -71,8 +71,8 @@ impl Wildcard {
 
     /// With a list of who may use what is there.
     #[must_use]
-    pub fn allowing(mut self, users: Option<AllowedUsers>) -> Self {
-        Arc::make_mut(&mut self.resource).allow_users = users;
+    pub fn allowing(mut self, allow: Option<Allow>) -> Self {
+        Arc::make_mut(&mut self.resource).allow = allow;
         self
     }
 

@@ -80,9 +80,7 @@ pub(super) async fn begin<E: Engine>(
         Swap::new(code_key.clone(), None, Then::Put(issued.written(&code_key)?)),
     ];
     if !engine.swap(swaps, now).await? {
-        return Err(StoreError::Refused(
-            "a grant with this id is there already".into(),
-        ));
+        return Err(there_already());
     }
     if is_stopped(engine, grant, now).await? {
         end(engine, &grant.id, now).await?;
@@ -90,6 +88,25 @@ pub(super) async fn begin<E: Engine>(
         return Ok(Begun::Refused);
     }
     Ok(Begun::Yes)
+}
+
+/// Begins a grant that has no code.
+pub(super) async fn add<E: Engine>(engine: &E, grant: &Grant, now: Timestamp) -> Answer<Begun> {
+    let key = engine.keys().grant(&grant.id);
+    index(engine, grant, grant.expires_at, now).await?;
+    let swap = Swap::new(key.clone(), None, Then::Put(written(&key, grant)?));
+    if !engine.swap(vec![swap], now).await? {
+        return Err(there_already());
+    }
+    if is_stopped(engine, grant, now).await? {
+        end(engine, &grant.id, now).await?;
+        return Ok(Begun::Refused);
+    }
+    Ok(Begun::Yes)
+}
+
+fn there_already() -> StoreError {
+    StoreError::Refused("a grant with this id is there already".into())
 }
 
 pub(super) async fn code<E: Engine>(
@@ -159,9 +176,11 @@ pub(super) async fn index<E: Engine>(
     engine
         .index(engine.keys().client_grants(&grant.client), id, ends, now)
         .await?;
-    engine
-        .index(engine.keys().user_grants(grant.user.id), id, ends, now)
-        .await
+    if let Some(user) = &grant.user {
+        let key = engine.keys().user_grants(user.id);
+        engine.index(key, id, ends, now).await?;
+    }
+    Ok(())
 }
 
 /// Takes an ended grant out of the indexes.
@@ -170,7 +189,10 @@ pub(super) async fn unindex<E: Engine>(engine: &E, grant: &Grant) -> Answer<()> 
     engine
         .unindex(engine.keys().client_grants(&grant.client), id)
         .await?;
-    engine.unindex(engine.keys().user_grants(grant.user.id), id).await
+    if let Some(user) = &grant.user {
+        engine.unindex(engine.keys().user_grants(user.id), id).await?;
+    }
+    Ok(())
 }
 
 /// The living grants that an index points to.

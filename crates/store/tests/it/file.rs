@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
 use mcp_gateway_store::{EmbeddedStore, GrantReader, Store, StoreError};
 
 use crate::{
-    samples::{NOW, after, begun, client, digest, grant, login},
+    samples::{NOW, after, begun, client, digest, grant, login, user_of},
     walk::{still_there, walk},
 };
 
@@ -112,7 +112,7 @@ async fn a_lengthened_record_is_not_swept_at_its_old_end() {
     assert!(store.grant(&grant.id, after(80_000)).await.unwrap().is_some());
     assert_eq!(
         store
-            .grants_of_user(grant.user.id, after(80_000))
+            .grants_of_user(user_of(&grant), after(80_000))
             .await
             .unwrap()
             .len(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcp_gateway_model::{
     client::{AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType},
     clock::Timestamp,
-    grant::{Code, Grant, User},
+    grant::{Code, Grant, GrantKind, User},
     id::{ClientId, GrantId, Login as LoginName, UserId},
     key::{Algorithm, PublicKey, PublicNumbers},
     pkce::CodeChallenge,
@@ -70,6 +70,8 @@ pub(crate) fn client() -> Client {
             software_id: None,
             software_version: None,
             application_type: None,
+            jwks: None,
+            jwks_uri: None,
         },
         origin: ClientOrigin::Registered,
         secret: Some(digest("client secret")),
@@ -109,13 +111,20 @@ pub(crate) fn grant_of(client: &ClientId, user_id: u64) -> Grant {
     Grant {
         id: GrantId::generate(),
         client: client.clone(),
-        user: user(user_id),
+        user: Some(user(user_id)),
+        kind: GrantKind::Consent,
+        memberships: None,
         audiences: vec![audience()],
         scopes: ScopeSet::parse("read").unwrap(),
         authenticated_at: NOW,
         created_at: NOW,
         expires_at: after(60),
     }
+}
+
+/// Whose grant it is.
+pub(crate) fn user_of(grant: &Grant) -> UserId {
+    grant.user.as_ref().unwrap().id
 }
 
 pub(crate) fn grant() -> Grant {

@@ -13,7 +13,9 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_store::{Rate, Store};
 
-use crate::samples::{NOW, after, begun, browser, client, code_of, digest, grant_of, login, presented, ring};
+use crate::samples::{
+    NOW, after, begun, browser, client, code_of, digest, grant_of, login, presented, ring, user_of,
+};
 
 /// What a walk left behind.
 pub(crate) struct Walk {
@@ -78,7 +80,7 @@ pub(crate) async fn still_there(store: &dyn Store, walk: &Walk) {
         std::slice::from_ref(&walk.grant)
     );
     assert_eq!(
-        store.grants_of_user(walk.grant.user.id, NOW).await.unwrap(),
+        store.grants_of_user(user_of(&walk.grant), NOW).await.unwrap(),
         std::slice::from_ref(&walk.grant)
     );
     let code = code_of(&walk.grant);

@@ -56,7 +56,7 @@ async fn a_token_that_names_another_grant_than_its_own_is_refused() {
     let good = stand.grant.clone();
     for change in [
         |g: &mut mcp_gateway_model::grant::Grant| g.client = ClientId::parse("another").unwrap(),
-        |g: &mut mcp_gateway_model::grant::Grant| g.user.id = UserId(1),
+        |g: &mut mcp_gateway_model::grant::Grant| g.user.as_mut().unwrap().id = UserId(1),
         |g: &mut mcp_gateway_model::grant::Grant| g.audiences.clear(),
         |g: &mut mcp_gateway_model::grant::Grant| {
             g.audiences = vec![ResourceUri::parse("https://other.example.com").unwrap()];

@@ -11,9 +11,10 @@ use actix_web::{
 use mcp_gateway_model::{
     clock::{ManualClock, Timestamp},
     cors::CorsOrigins,
-    grant::{Grant, User},
+    grant::{Grant, GrantKind, User},
     id::{ClientId, GrantId, Login, RequestId, UserId},
     issuer::Issuer,
+    metadata::Offers,
     proxy::TrustedProxies,
     resource::{Resource, ResourceUri, Resources, Wildcard},
     scope::ScopeSet,
@@ -55,6 +56,7 @@ pub(crate) fn settings(resources: Resources) -> Settings {
         pass_token: PassToken::Off,
         shared_key: None,
         metadata_at_issuer: false,
+        offers: Offers::default(),
         oauth_enabled: true,
     }
 }
@@ -120,7 +122,7 @@ impl Stand {
     pub(crate) fn claims(&self) -> Value {
         json!({
             "iss": ISSUER,
-            "sub": self.grant.user.id.to_string(),
+            "sub": self.grant.subject(),
             "aud": self.grant.audiences[0].as_str(),
             "client_id": self.grant.client.as_str(),
             "scope": "mcp",
@@ -128,7 +130,7 @@ impl Stand {
             "iat": NOW,
             "exp": NOW + 1800,
             "grant": self.grant.id.as_str(),
-            "username": self.grant.user.shown_login,
+            "username": self.grant.username(),
         })
     }
 
@@ -223,13 +225,15 @@ pub(crate) fn grant(audience: &str) -> Grant {
     Grant {
         id: GrantId::generate(),
         client: ClientId::parse("https://client.example/metadata?v=1%20b").unwrap(),
-        user: User {
+        user: Some(User {
             id: UserId(583_231),
             login: Login::parse("octocat").unwrap(),
             shown_login: "OctoCat".into(),
             name: Some("Mona".into()),
             email: None,
-        },
+        }),
+        kind: GrantKind::Consent,
+        memberships: None,
         audiences: vec![ResourceUri::parse(audience).unwrap()],
         scopes: ScopeSet::parse("mcp").unwrap(),
         authenticated_at: now,

@@ -8,7 +8,7 @@ use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use mcp_gateway_auth_server::{AuthServer, Settings, routes};
 use mcp_gateway_model::{
     clock::{Clock, ManualClock, Timestamp},
-    grant::{Code, Grant},
+    grant::{Code, Grant, GrantKind},
     id::{ClientId, GrantId},
     pkce::CodeChallenge,
     redirect::RedirectUri,
@@ -328,7 +328,9 @@ pub(crate) async fn put_code(
     let mut grant = Grant {
         id: id.clone(),
         client: client.clone(),
-        user: octocat(),
+        user: Some(octocat()),
+        kind: GrantKind::Consent,
+        memberships: None,
         audiences: vec![ResourceUri::parse(ECHO).unwrap()],
         scopes: ScopeSet::parse("read write").unwrap(),
         authenticated_at: now,

@@ -81,6 +81,7 @@ fragile!(Store {
     fn browser(key: &Digest, now: Timestamp) -> Option<BrowserLogin>;
     fn end_browser(key: &Digest) -> ();
     fn begin_grant(grant: &Grant, code: &Code, remembered_until: Timestamp, now: Timestamp) -> Begun;
+    fn add_grant(grant: &Grant, now: Timestamp) -> Begun;
     fn code(grant: &GrantId, digest: &Digest, now: Timestamp) -> Option<Code>;
     fn redeem(grant: &GrantId, digest: &Digest, now: Timestamp) -> Redemption;
     fn prolong(id: &GrantId, until: Timestamp, now: Timestamp) -> Prolonged;

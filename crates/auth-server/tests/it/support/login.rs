@@ -21,6 +21,7 @@ use mcp_gateway_model::{
     id::ClientId,
     issuer::Issuer,
     key::Algorithm,
+    metadata::Offers,
     proxy::TrustedProxies,
     redirect::RedirectUri,
     resource::{Resource, ResourceUri, Resources},
@@ -121,7 +122,7 @@ impl Site {
         let mut metadata = ClientMetadata {
             redirect_uris: redirects.iter().map(|r| RedirectUri::parse(r).unwrap()).collect(),
             token_endpoint_auth_method: AuthMethod::None,
-            grant_types: GrantType::ALL.to_vec(),
+            grant_types: GrantType::BY_CONSENT.to_vec(),
             response_types: vec!["code".into()],
             client_name: Some("Some Client".into()),
             client_uri: None,
@@ -133,6 +134,8 @@ impl Site {
             software_id: None,
             software_version: None,
             application_type: None,
+            jwks: None,
+            jwks_uri: None,
         };
         change(&mut metadata);
         let client = Client {
@@ -182,7 +185,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
         name: Some("Echo".into()),
         scopes: scopes("read write"),
         default_scopes: scopes("read"),
-        allow_users: None,
+        allow: None,
     };
     let issuer = Issuer::parse(issuer).unwrap();
     let plenty = Rate {
@@ -212,6 +215,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
             algorithm: Algorithm::EdDsa,
             ..SigningSettings::default()
         },
+        offers: Offers::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }

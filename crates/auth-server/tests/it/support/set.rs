@@ -12,6 +12,7 @@ use mcp_gateway_model::{
     id::{Login, UserId},
     issuer::Issuer,
     key::Algorithm,
+    metadata::Offers,
     proxy::TrustedProxies,
     resource::{Resource, ResourceUri, Resources},
     scope::ScopeSet,
@@ -46,7 +47,7 @@ pub(crate) fn settings() -> Settings {
         name: None,
         scopes: scopes("read write"),
         default_scopes: scopes("read"),
-        allow_users: None,
+        allow: None,
     };
     let issuer = Issuer::parse(ISSUER).unwrap();
     let plenty = Rate {
@@ -83,6 +84,7 @@ pub(crate) fn settings() -> Settings {
             algorithm: Algorithm::EdDsa,
             ..SigningSettings::default()
         },
+        offers: Offers::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }

@@ -6,16 +6,19 @@
 
 use std::sync::Arc;
 
-use mcp_gateway_store::{Prolonged, Redemption, Store, StoreError};
+use mcp_gateway_model::grant::{Grant, GrantKind};
+use mcp_gateway_store::{Begun, Prolonged, Redemption, Store, StoreError};
 
 use crate::{
     contract::contract,
-    samples::{NOW, after, begun, code_of, digest, grant, grant_of, presented},
+    samples::{NOW, after, begun, code_of, digest, grant, grant_of, presented, user_of},
 };
 
 contract!(
     a_grant_lives_until_it_ends,
     a_grant_cannot_begin_twice,
+    a_grant_without_a_code_lives_until_it_ends_and_is_found_by_its_client,
+    a_grant_without_a_code_does_not_begin_for_a_client_that_was_removed,
     ending_a_grant_says_whether_it_lived,
     a_code_is_known_by_its_digest_only,
     an_unused_code_ends_and_a_used_one_is_remembered,
@@ -43,6 +46,33 @@ async fn a_grant_cannot_begin_twice(store: Arc<dyn Store>) {
     let again = store.begin_grant(&grant, &code, after(86400), NOW).await;
     assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
     assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+}
+
+async fn a_grant_without_a_code_lives_until_it_ends_and_is_found_by_its_client(store: Arc<dyn Store>) {
+    let own = Grant {
+        user: None,
+        kind: GrantKind::ClientCredentials,
+        ..grant()
+    };
+    assert_eq!(store.add_grant(&own, NOW).await.unwrap(), Begun::Yes);
+    assert_eq!(store.grant(&own.id, after(59)).await.unwrap(), Some(own.clone()));
+    assert_eq!(store.grant(&own.id, after(60)).await.unwrap(), None);
+    let again = store.add_grant(&own, NOW).await;
+    assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
+    assert_eq!(
+        store.grants_of_client(&own.client, NOW).await.unwrap(),
+        std::slice::from_ref(&own)
+    );
+    assert_eq!(store.end_client(&own.client, NOW).await.unwrap(), 1);
+    assert_eq!(store.grant(&own.id, NOW).await.unwrap(), None);
+}
+
+async fn a_grant_without_a_code_does_not_begin_for_a_client_that_was_removed(store: Arc<dyn Store>) {
+    let late = grant();
+    store.end_client(&late.client, NOW).await.unwrap();
+    assert_eq!(store.add_grant(&late, NOW).await.unwrap(), Begun::Refused);
+    assert_eq!(store.grant(&late.id, NOW).await.unwrap(), None);
+    assert_eq!(store.grants_of_user(user_of(&late), NOW).await.unwrap(), []);
 }
 
 async fn ending_a_grant_says_whether_it_lived(store: Arc<dyn Store>) {
@@ -156,7 +186,7 @@ async fn a_replayed_code_ends_the_grant_whatever_the_first_use_does(store: Arc<d
         }
         assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), None);
         assert!(!store.refresh_is_live(&grant.id, presented(1), NOW).await.unwrap());
-        assert_eq!(store.grants_of_user(grant.user.id, NOW).await.unwrap(), []);
+        assert_eq!(store.grants_of_user(user_of(&grant), NOW).await.unwrap(), []);
     }
 }
 
@@ -191,12 +221,12 @@ async fn the_grants_of_a_user_and_of_a_client_are_the_living_ones(store: Arc<dyn
     assert_eq!(ids, expected);
 
     // the index follows a grant that is prolonged far beyond its first end
-    let of_user = store.grants_of_user(short.user.id, after(86399)).await.unwrap();
+    let of_user = store.grants_of_user(user_of(&short), after(86399)).await.unwrap();
     assert_eq!(
         of_user.into_iter().map(|grant| grant.id).collect::<Vec<_>>(),
         std::slice::from_ref(&long.id)
     );
-    assert_eq!(store.grants_of_user(ended.user.id, NOW).await.unwrap(), []);
+    assert_eq!(store.grants_of_user(user_of(&ended), NOW).await.unwrap(), []);
     assert_eq!(
         store
             .grants_of_client(&code_of(&grant()).client, NOW)
@@ -210,7 +240,7 @@ async fn the_indexes_remember_a_grant_for_as_long_as_it_was_prolonged(store: Arc
     let (first, _) = begun(&*store, grant()).await;
     store.prolong(&first.id, after(86400), NOW).await.unwrap();
     // adding to an index sweeps it
-    let mut second = grant_of(&first.client, first.user.id.0);
+    let mut second = grant_of(&first.client, user_of(&first).0);
     second.expires_at = after(80_060);
     let code = code_of(&second);
     store
@@ -227,7 +257,7 @@ async fn the_indexes_remember_a_grant_for_as_long_as_it_was_prolonged(store: Arc
     );
     assert_eq!(
         store
-            .grants_of_user(first.user.id, after(80_000))
+            .grants_of_user(user_of(&first), after(80_000))
             .await
             .unwrap()
             .len(),

@@ -11,7 +11,7 @@ use mcp_gateway_store::{Begun, Presented, Prolonged, Rotation, Store};
 
 use crate::{
     contract::contract,
-    samples::{NOW, after, begun, chained, code_of, grant, grant_of, presented},
+    samples::{NOW, after, begun, chained, code_of, grant, grant_of, presented, user_of},
 };
 
 contract!(
@@ -192,7 +192,7 @@ async fn an_old_generation_ends_the_grant(store: Arc<dyn Store>) {
     assert_eq!(rotate(&*store, &grant, 1, NOW).await, Rotation::Replayed);
     assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), None);
     assert_eq!(rotate(&*store, &grant, 3, NOW).await, Rotation::Unknown);
-    assert_eq!(store.grants_of_user(grant.user.id, NOW).await.unwrap(), []);
+    assert_eq!(store.grants_of_user(user_of(&grant), NOW).await.unwrap(), []);
 }
 
 async fn a_lost_write_is_caught_up_and_no_more_than_one(store: Arc<dyn Store>) {
