@@ -5,10 +5,9 @@ use actix_web::{
     HttpResponse,
     http::header::{self, HeaderName, HeaderValue},
 };
-use mcp_gateway_model::grant::Grant;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::{bearer::Bearer, reason::Reason, settings::PassToken, token::SignedClaims};
+use crate::{holder::Holder, reason::Reason, settings::PassToken};
 
 const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const USER_NAME: HeaderName = HeaderName::from_static("x-user-name");
@@ -23,25 +22,20 @@ const NOT_IN_NAMES: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 pub(crate) struct Identity([(HeaderName, HeaderValue); 5]);
 
 impl Identity {
-    /// The identity that a checked token stands for.
-    pub(crate) fn new(
-        claims: &SignedClaims,
-        grant: &Grant,
-        token: Bearer<'_>,
-        pass: PassToken,
-    ) -> Result<Self, Reason> {
+    /// The identity of whoever holds a checked credential.
+    pub(crate) fn new(holder: &Holder<'_>, pass: PassToken) -> Result<Self, Reason> {
         let text = |text: &str| HeaderValue::from_str(text).map_err(|_| Reason::Claims);
-        let name = utf8_percent_encode(&claims.claims().username, NOT_IN_NAMES).to_string();
+        let name = utf8_percent_encode(&holder.username, NOT_IN_NAMES).to_string();
         let mut passed = match pass {
             PassToken::Off => HeaderValue::from_static(""),
-            PassToken::Bearer => text(token.reveal())?,
+            PassToken::Bearer => text(holder.bearer.reveal())?,
         };
         passed.set_sensitive(true);
         Ok(Self([
-            (USER_ID, text(&grant.subject())?),
+            (USER_ID, text(&holder.subject)?),
             (USER_NAME, text(&name)?),
-            (CLIENT, text(grant.client.as_str())?),
-            (SCOPE, text(&claims.scopes()?.to_string())?),
+            (CLIENT, text(&holder.client)?),
+            (SCOPE, text(&holder.scopes.to_string())?),
             (TOKEN, passed),
         ]))
     }

@@ -6,6 +6,7 @@ mod challenge;
 mod cors;
 mod discovery;
 mod forwarded;
+mod holder;
 mod identity;
 mod keys;
 mod metrics;

@@ -5,12 +5,11 @@ use mcp_gateway_model::{clock::Timestamp, resource::Protected};
 
 use crate::{
     answer::Refusal,
-    bearer::Bearer,
     discovery,
     forwarded::Asked,
+    holder::Holder,
     identity::Identity,
     reason::{Cause, Reason},
-    token::SignedClaims,
     verifier::Verifier,
 };
 
@@ -60,28 +59,23 @@ async fn decide(
     }
 }
 
-/// Checks the token ([RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068#section-4)), and that its grant still lives.
+/// Checks the credential, then what its holder may do.
 async fn admit(
     verifier: &Verifier,
     request: &HttpRequest,
     protected: &Protected,
     now: Timestamp,
 ) -> Result<Identity, Cause> {
-    let settings = &verifier.settings;
-    if !settings.oauth_enabled {
-        return Err(Reason::OAuthOff.into());
+    let holder = Holder::identify(verifier, request, protected, now).await?;
+    authorize(&holder, protected)?;
+    Ok(Identity::new(&holder, verifier.settings.pass_token)?)
+}
+
+/// Whether the holder has the scopes that this request needs.
+fn authorize(holder: &Holder<'_>, protected: &Protected) -> Result<(), Reason> {
+    if holder.scopes.covers(&protected.resource.default_scopes) {
+        Ok(())
+    } else {
+        Err(Reason::Scope)
     }
-    let bearer = Bearer::read(request.headers())?;
-    let claims = SignedClaims::read(bearer, &verifier.keys, now).await?;
-    claims.are_from(&settings.issuer)?;
-    claims.are_for(protected, &settings.resources)?;
-    claims.are_in_time(now)?;
-    let grant = verifier.reader.grant(&claims.claims().grant, now).await?;
-    let grant = grant.ok_or(Reason::GrantEnded)?;
-    claims.describe(&grant)?;
-    let needed = &protected.resource.default_scopes;
-    if !claims.scopes()?.covers(needed) {
-        return Err(Reason::Scope.into());
-    }
-    Ok(Identity::new(&claims, &grant, bearer, settings.pass_token)?)
 }
