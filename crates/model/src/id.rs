@@ -82,6 +82,25 @@ impl ClientId {
     }
 }
 
+/// What stands where a client would, for a personal access token.
+const PERSONAL_ACCESS_TOKEN: &str = "personal-access-token";
+/// What stands where a client would, for the configured API key.
+const API_KEY: &str = "api-key";
+
+impl ClientId {
+    /// What stands where a client would, for a personal access token: nobody can register it.
+    #[must_use]
+    pub fn personal_access_token() -> Self {
+        Self(PERSONAL_ACCESS_TOKEN.to_owned())
+    }
+
+    /// Whether this stands for a credential that is no client's, so that no client may have the id.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        [PERSONAL_ACCESS_TOKEN, API_KEY].contains(&self.as_str())
+    }
+}
+
 impl GrantId {
     /// A new name.
     #[must_use]

@@ -1,8 +1,12 @@
-//! Access token claims (RFC 9068) and refresh tokens that name their grant.
+//! Access token claims (RFC 9068), refresh tokens and personal access tokens, which name their grant.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{id::GrantId, secret::MacKey};
+use crate::{
+    grant::{Grant, GrantKind},
+    id::GrantId,
+    secret::{Digest, MacKey, Secret, random_text},
+};
 
 /// The `typ` of an access token's header (RFC 9068 §2.1).
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
@@ -75,9 +79,125 @@ impl RefreshToken {
     }
 }
 
+const PERSONAL_PREFIX: &str = "mcp_pat_";
+/// How many characters a grant's name has.
+const GRANT_LENGTH: usize = 22;
+/// How many characters the secret has: 256 bits in base64url.
+const SECRET_LENGTH: usize = 43;
+
+/// A personal access token that was presented and has the form of one: `mcp_pat_<grant>_<secret>`. Whether it is good its
+/// grant says, which is all that has to be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonalAccessToken {
+    /// The grant it claims to be the key to.
+    pub grant: GrantId,
+    /// The SHA-256 of the whole text.
+    digest: Digest,
+}
+
+impl PersonalAccessToken {
+    /// A new token for `grant`, with 256 bits of randomness.
+    #[must_use]
+    pub fn generate(grant: &GrantId) -> Secret {
+        let secret = random_text::<32>();
+        Secret::presented(format!("{PERSONAL_PREFIX}{grant}_{secret}"))
+    }
+
+    /// Whether the text claims to be a personal access token.
+    #[must_use]
+    pub fn looks_like(text: &str) -> bool {
+        text.starts_with(PERSONAL_PREFIX)
+    }
+
+    /// Reads what has the form of a token: its length, its alphabet, its parts. `None` for anything else, so that garbage
+    /// costs no look at the store.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix(PERSONAL_PREFIX)?;
+        let (grant, rest) = rest.split_at_checked(GRANT_LENGTH)?;
+        let secret = rest.strip_prefix('_')?;
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if secret.len() != SECRET_LENGTH || !secret.bytes().all(fits) {
+            return None;
+        }
+        Some(Self {
+            grant: GrantId::parse(grant).ok()?,
+            digest: Digest::of(text.as_bytes()),
+        })
+    }
+
+    /// Whether this is the key to `grant`; takes the same time wherever the digests differ.
+    #[must_use]
+    pub fn opens(&self, grant: &Grant) -> bool {
+        match &grant.kind {
+            GrantKind::PersonalAccessToken { digest, .. } => self.grant == grant.id && self.digest == *digest,
+            GrantKind::Consent | GrantKind::ClientCredentials => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::{clock::Timestamp, id::ClientId, scope::ScopeSet};
+
     use super::*;
+
+    fn grant(kind: GrantKind) -> Grant {
+        let now = Timestamp::from_secs(1);
+        Grant {
+            id: GrantId::generate(),
+            client: ClientId::personal_access_token(),
+            user: None,
+            kind,
+            memberships: None,
+            audiences: vec![],
+            scopes: ScopeSet::default(),
+            authenticated_at: now,
+            created_at: now,
+            expires_at: now,
+        }
+    }
+
+    #[test]
+    fn a_personal_access_token_opens_its_own_grant_and_no_other() {
+        let mut own = grant(GrantKind::Consent);
+        let text = PersonalAccessToken::generate(&own.id);
+        let token = PersonalAccessToken::read(text.reveal()).unwrap();
+        assert!(PersonalAccessToken::looks_like(text.reveal()));
+        assert!(!token.opens(&own), "a consent has no personal access token");
+        own.kind = GrantKind::PersonalAccessToken {
+            digest: text.digest(),
+            name: "ci".into(),
+        };
+        assert!(token.opens(&own));
+        let another = PersonalAccessToken::generate(&own.id);
+        assert!(!PersonalAccessToken::read(another.reveal()).unwrap().opens(&own));
+        let stolen = Grant {
+            id: GrantId::generate(),
+            ..own
+        };
+        assert!(!token.opens(&stolen));
+    }
+
+    #[test]
+    fn what_has_not_the_form_of_a_personal_access_token_is_none() {
+        let text = PersonalAccessToken::generate(&GrantId::generate());
+        let text = text.reveal();
+        assert_eq!(text.len(), 74);
+        for other in [
+            format!("{text}x"),
+            text[..73].to_owned(),
+            text.replace("mcp_pat_", "mcp_rt_"),
+            format!("{}-{}", &text[..30], &text[31..]),
+            format!("{}.{}", &text[..10], &text[11..]),
+            format!("{}.", &text[..73]),
+            format!("mcp_pat_{}", "é".repeat(33)),
+            "mcp_pat_".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(PersonalAccessToken::read(&other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_refresh_token_opens_with_any_of_the_keys_and_only_those() {

@@ -181,6 +181,10 @@ impl<E: Engine> Store for E {
         logins::pin(self, login, user).await
     }
 
+    async fn pinned(&self, login: &LoginName) -> Answer<Option<UserId>> {
+        logins::pinned(self, login).await
+    }
+
     async fn unpin(&self, login: &LoginName) -> Answer<Option<UserId>> {
         logins::unpin(self, login).await
     }

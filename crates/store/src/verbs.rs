@@ -158,6 +158,9 @@ pub trait Store: GrantReader {
     /// Pins a login of the allow-list to the first user it admits.
     async fn pin(&self, login: &LoginName, user: UserId) -> Result<Pin, StoreError>;
 
+    /// Whom a login is pinned to, if to anybody; changes nothing.
+    async fn pinned(&self, login: &LoginName) -> Result<Option<UserId>, StoreError>;
+
     /// Forgets whom a login is pinned to. Answers whom it was.
     async fn unpin(&self, login: &LoginName) -> Result<Option<UserId>, StoreError>;
 

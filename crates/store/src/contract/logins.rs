@@ -68,6 +68,11 @@ pub(super) async fn pin<E: Engine>(engine: &E, login: &LoginName, user: UserId) 
     })
 }
 
+pub(super) async fn pinned<E: Engine>(engine: &E, login: &LoginName) -> Answer<Option<UserId>> {
+    let (key, found) = get_one(engine, engine.keys().pin(login)).await?;
+    read(&key, found.as_ref())
+}
+
 pub(super) async fn unpin<E: Engine>(engine: &E, login: &LoginName) -> Answer<Option<UserId>> {
     let key = engine.keys().pin(login);
     let held = engine.take(key.clone()).await?;

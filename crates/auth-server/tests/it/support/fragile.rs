@@ -91,6 +91,7 @@ fragile!(Store {
     fn grants_of_user(user: UserId, now: Timestamp) -> Vec<Grant>;
     fn grants_of_client(client: &ClientId, now: Timestamp) -> Vec<Grant>;
     fn pin(login: &LoginName, user: UserId) -> Pin;
+    fn pinned(login: &LoginName) -> Option<UserId>;
     fn unpin(login: &LoginName) -> Option<UserId>;
     fn key_ring() -> KeyRing;
     fn replace_key_ring(ring: &KeyRing) -> Swapped;

@@ -15,6 +15,7 @@ contract!(
     a_login_is_pinned_to_the_first_user_it_admits,
     of_32_users_one_gets_the_pin,
     an_unpinned_login_can_be_pinned_again,
+    looking_whom_a_login_is_pinned_to_pins_nobody,
 );
 
 fn octocat() -> Login {
@@ -60,4 +61,12 @@ async fn an_unpinned_login_can_be_pinned_again(store: Arc<dyn Store>) {
     store.pin(&octocat(), UserId(1)).await.unwrap();
     assert_eq!(store.unpin(&octocat()).await.unwrap(), Some(UserId(1)));
     assert_eq!(store.pin(&octocat(), UserId(2)).await.unwrap(), Pin::Theirs);
+}
+
+async fn looking_whom_a_login_is_pinned_to_pins_nobody(store: Arc<dyn Store>) {
+    assert_eq!(store.pinned(&octocat()).await.unwrap(), None);
+    assert_eq!(store.pin(&octocat(), UserId(1)).await.unwrap(), Pin::Theirs);
+    assert_eq!(store.pinned(&octocat()).await.unwrap(), Some(UserId(1)));
+    let other = Login::parse("hubot").unwrap();
+    assert_eq!(store.pinned(&other).await.unwrap(), None);
 }
