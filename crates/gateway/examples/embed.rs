@@ -51,13 +51,14 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let registry = Registry::new();
         let issuer = Issuer::parse(ISSUER)?;
+        let allowed_users = AllowedUsers::parse("octocat")?;
         let echo = Resource::new(ResourceUri::parse(RESOURCE)?, Some("Echo".to_owned()));
         let resources = Resources::new(vec![echo], Vec::new(), issuer.authority());
 
         let settings = AuthSettings {
             issuer: issuer.clone(),
             resources: resources.clone(),
-            allowed_users: AllowedUsers::parse("octocat")?,
+            allowed_users: allowed_users.clone(),
             github,
             lifetimes: Lifetimes::default(),
             limits: Limits::default(),
@@ -81,6 +82,8 @@ impl Gateway {
             metadata_at_issuer: false,
             offers: Offers::default(),
             oauth_enabled: true,
+            allowed_users: Some(allowed_users),
+            api_key: None,
         };
         let verifier = Verifier::new(settings, store, clock, &registry)?;
         Ok(Self {

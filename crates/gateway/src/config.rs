@@ -78,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) resource_servers: Vec<ResourceServer>,
     pub(crate) github: GithubConfig,
     pub(crate) allowed_users: AllowedUsers,
+    /// Whether the list is this process's to know: a verifier on its own has it only where it is set there too.
+    pub(crate) knows_users: bool,
     pub(crate) cors: CorsOrigins,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) signing: SigningConfig,
@@ -158,6 +160,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         allowed_users: r
             .parsed("ALLOWED_GITHUB_USERS", AllowedUsers::parse)
             .unwrap_or_else(AllowedUsers::nobody),
+        knows_users: role != Role::Verifier || r.sources.get("ALLOWED_GITHUB_USERS").is_some(),
         cors: r
             .parsed("MCP_CORS_ORIGINS", CorsOrigins::parse)
             .unwrap_or_default(),

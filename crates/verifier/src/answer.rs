@@ -77,6 +77,9 @@ const fn hint(reason: Reason) -> &'static str {
         Reason::ForwardedHeaders => {
             "the proxy must send X-Forwarded-Host and X-Forwarded-Uri once each, as Traefik's ForwardAuth does"
         }
+        Reason::UsersUnknown => {
+            "personal access tokens are good only where the verifier knows who may log in: set ALLOWED_GITHUB_USERS for it too"
+        }
         _ => "no configured resource covers the host and path of this request",
     }
 }

@@ -1,20 +1,21 @@
 //! `WWW-Authenticate` ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3),
 //! [RFC 9728 §5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1)).
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::{StatusCode, header::HeaderValue};
 use mcp_gateway_model::resource::Protected;
 
 use crate::{discovery, forwarded::Asked, reason::Reason, verifier::Verifier};
 
 /// What a client must do to be let in: read the metadata and ask for these scopes. Without a token in the request there
-/// is no `error` (RFC 6750 §3.1).
+/// is no `error` (RFC 6750 §3.1), and without an authorization server there is nothing to read or to ask for.
 pub(crate) fn challenge(
     reason: Reason,
     asked: &Asked,
     protected: &Protected,
     verifier: &Verifier,
 ) -> Option<HeaderValue> {
-    if reason == Reason::OAuthOff {
+    let oauth = verifier.settings.oauth_enabled;
+    if !oauth && reason.status() == StatusCode::UNAUTHORIZED {
         return Some(HeaderValue::from_static("Bearer"));
     }
     let mut parameters = Vec::with_capacity(4);
@@ -22,8 +23,10 @@ pub(crate) fn challenge(
         parameters.push(quoted("error", reason.error().as_str()));
         parameters.push(quoted("error_description", reason.description()));
     }
-    let metadata = discovery::metadata_url(asked, protected, verifier);
-    parameters.push(quoted("resource_metadata", &metadata));
+    if oauth {
+        let metadata = discovery::metadata_url(asked, protected, verifier);
+        parameters.push(quoted("resource_metadata", &metadata));
+    }
     let needed = &protected.resource.default_scopes;
     if !needed.is_empty() {
         parameters.push(quoted("scope", &needed.to_string()));

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod answer;
 mod bearer;
 mod challenge;
@@ -22,5 +23,5 @@ pub use routes::{
     configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
     configure_verify,
 };
-pub use settings::{PassToken, Settings, SharedKey};
+pub use settings::{ApiKey, PassToken, Settings, SharedKey};
 pub use verifier::{StartError, Verifier};

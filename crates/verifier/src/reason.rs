@@ -13,7 +13,7 @@ pub(crate) enum Reason {
     ForwardedHeaders,
     /// No resource covers the address.
     NotProtected,
-    /// There is no authorization server.
+    /// There is no authorization server, so that access tokens are not good.
     OAuthOff,
     /// No `Authorization`, or one of another scheme.
     NoToken,
@@ -45,8 +45,12 @@ pub(crate) enum Reason {
     NotYet,
     /// The grant has ended.
     GrantEnded,
-    /// The grant is not the one that the claims describe.
+    /// The grant is not the one that the claims describe, or that the personal access token opens.
     GrantDiffers,
+    /// The access rules do not let the user in, or not any more.
+    NotAllowed,
+    /// Nobody told this process who may log in, so that no personal access token can be checked.
+    UsersUnknown,
     /// The token does not have the scopes that this request needs.
     Scope,
     /// The store gave no answer.
@@ -55,7 +59,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
@@ -76,6 +80,8 @@ impl Reason {
         Self::NotYet,
         Self::GrantEnded,
         Self::GrantDiffers,
+        Self::NotAllowed,
+        Self::UsersUnknown,
         Self::Scope,
         Self::StoreUnavailable,
     ];
@@ -103,6 +109,8 @@ impl Reason {
             Self::NotYet => "not_yet_valid",
             Self::GrantEnded => "grant_ended",
             Self::GrantDiffers => "grant_differs",
+            Self::NotAllowed => "not_allowed",
+            Self::UsersUnknown => "users_unknown",
             Self::Scope => "insufficient_scope",
             Self::StoreUnavailable => "store_unavailable",
         }
@@ -140,7 +148,7 @@ impl Reason {
                 "this address answers the reverse proxy, which names the request in X-Forwarded-Host and X-Forwarded-Uri"
             }
             Self::NotProtected => "no server is protected at this address",
-            Self::OAuthOff => "this gateway is set up to let nobody in",
+            Self::OAuthOff => "this gateway takes personal access tokens and its API key only",
             Self::NoToken => "an access token is required",
             Self::SeveralCredentials => "send exactly one Authorization header",
             Self::Expired => "the access token has expired",
@@ -154,7 +162,7 @@ impl Reason {
     pub(crate) const fn is_setup(self) -> bool {
         matches!(
             self,
-            Self::UntrustedPeer | Self::ForwardedHeaders | Self::NotProtected
+            Self::UntrustedPeer | Self::ForwardedHeaders | Self::NotProtected | Self::UsersUnknown
         )
     }
 }

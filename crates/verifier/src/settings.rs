@@ -1,8 +1,15 @@
 //! What an operator can set.
 
 use mcp_gateway_model::{
-    cors::CorsOrigins, id::KeyId, issuer::Issuer, metadata::Offers, proxy::TrustedProxies,
-    resource::Resources, secret::Secret,
+    access::AllowedUsers,
+    cors::CorsOrigins,
+    id::KeyId,
+    issuer::Issuer,
+    metadata::Offers,
+    proxy::TrustedProxies,
+    resource::{ResourceUri, Resources},
+    scope::ScopeSet,
+    secret::{Digest, Secret},
 };
 
 /// Everything the verifier needs to know.
@@ -25,8 +32,25 @@ pub struct Settings {
     pub metadata_at_issuer: bool,
     /// What its metadata on protected hosts says of the authorization server.
     pub offers: Offers,
-    /// Whether there is an authorization server (`MCP_OAUTH_ENABLED`); without one no token is good.
+    /// Whether there is an authorization server (`MCP_OAUTH_ENABLED`); without one only the API key and personal access
+    /// tokens are good.
     pub oauth_enabled: bool,
+    /// Who may log in at all, where that is known: then it is checked on every look at the store. Without it personal
+    /// access tokens are not good.
+    pub allowed_users: Option<AllowedUsers>,
+    /// The one configured key (`MCP_API_KEY`).
+    pub api_key: Option<ApiKey>,
+}
+
+/// A key that the operator configured for programs that can nothing else.
+#[derive(Debug)]
+pub struct ApiKey {
+    /// The SHA-256 of the key.
+    pub digest: Digest,
+    /// What it opens.
+    pub audiences: Vec<ResourceUri>,
+    /// What it allows there.
+    pub scopes: ScopeSet,
 }
 
 /// What `X-Auth-Token` carries (`X_AUTH_TOKEN`).

@@ -204,6 +204,8 @@ fn verifier(
         metadata_at_issuer: config.metadata_at_issuer,
         offers: config.offers(),
         oauth_enabled: config.oauth_enabled,
+        allowed_users: config.knows_users.then(|| config.allowed_users.clone()),
+        api_key: None,
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)
         .map(Arc::new)

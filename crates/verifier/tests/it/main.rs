@@ -1,5 +1,6 @@
 //! The verifier as a proxy and a client see it.
 
+mod api_key;
 mod cors;
 mod fake;
 mod forward_auth;
@@ -9,6 +10,7 @@ mod life;
 mod log;
 mod metrics;
 mod never;
+mod personal_access_token;
 mod rfc6750;
 mod rfc8414;
 mod rfc9068;

@@ -9,6 +9,7 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body},
 };
 use mcp_gateway_model::{
+    access::AllowedUsers,
     clock::{ManualClock, Timestamp},
     cors::CorsOrigins,
     grant::{Grant, GrantKind, User},
@@ -58,6 +59,8 @@ pub(crate) fn settings(resources: Resources) -> Settings {
         metadata_at_issuer: false,
         offers: Offers::default(),
         oauth_enabled: true,
+        allowed_users: Some(AllowedUsers::Everybody),
+        api_key: None,
     }
 }
 
