@@ -24,6 +24,9 @@ pub(crate) enum Refusal {
     /// The login is on the list, and was first used by somebody with another number.
     #[error("the login is pinned to another user")]
     PinnedToAnother,
+    /// The operator threw the user out.
+    #[error("the user is blocked")]
+    Blocked,
     /// Nobody can say.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -37,13 +40,14 @@ impl Refusal {
             Self::NotListedForResource => "not_listed_for_resource",
             Self::ResourceGone => "resource_gone",
             Self::PinnedToAnother => "pinned_to_another",
+            Self::Blocked => "blocked",
             Self::Store(_) => "store_unavailable",
         }
     }
 }
 
 /// Applies the access rules to a user of the resource that `audience` means: the list of who may log in, and the resource's
-/// own if it has one.
+/// own if it has one. Whoever is blocked is not let in at all.
 ///
 /// A login that a list names is pinned to the first number it admits: logins can be renamed and taken by somebody else.
 ///
@@ -57,6 +61,9 @@ pub(crate) async fn admit(
     let settings = &server.settings;
     let protected = settings.resources.of_audience(audience.as_str());
     let resource = protected.ok_or(Refusal::ResourceGone)?.resource;
+    if server.store.is_blocked(user.id, &user.login).await? {
+        return Err(Refusal::Blocked);
+    }
     let at_all = settings.allowed_users.admits(user.id, &user.login);
     let here = resource.allow.as_ref().map_or(Admission::Admitted, |allow| {
         allow.admits(user.id, &user.login, None)

@@ -1,4 +1,4 @@
-//! What an operator does to a running gateway: signing keys and pinned logins. With Redis it is done there, and every
+//! What an operator does to a running gateway: signing keys, pinned logins, and users who are thrown out. With Redis it is done there, and every
 //! process notices; the embedded store belongs to one process, so that one is asked over its socket.
 
 pub(crate) mod socket;
@@ -11,6 +11,7 @@ use mcp_gateway_auth_server::{
     settings::SigningSettings,
 };
 use mcp_gateway_model::{
+    access::Person,
     clock::{Clock, SystemClock, Timestamp},
     id::{KeyId, Login, RequestId},
     secret::Secret,
@@ -37,6 +38,12 @@ pub(crate) enum Order {
     RetireKey(KeyId),
     /// Forget whom a login is pinned to, and end what that user allowed.
     Unpin(Login),
+    /// Throw a user out.
+    Block(Person),
+    /// Let a user in again.
+    Unblock(Person),
+    /// Show who is blocked.
+    ListBlocks,
 }
 
 /// What came of it.
@@ -56,6 +63,28 @@ pub(crate) enum Done {
         /// How many grants of that user ended.
         grants: usize,
     },
+    /// The user is out.
+    Blocked {
+        /// The accounts that are known to be meant, by number.
+        users: Vec<u64>,
+        /// How many of their grants ended.
+        grants: u64,
+    },
+    /// Who may come in again; nobody if nobody was blocked.
+    Unblocked(Vec<String>),
+    /// Who is blocked.
+    Blocks(Vec<BlockedUser>),
+}
+
+/// Somebody who is blocked, as an operator sees them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct BlockedUser {
+    /// The login or the number that the operator named.
+    pub(crate) named: String,
+    /// The accounts that are known to be meant, by number.
+    pub(crate) users: Vec<u64>,
+    /// Seconds since the epoch.
+    pub(crate) since: u64,
 }
 
 /// A signing key, as an operator sees it.
@@ -111,8 +140,20 @@ impl Office {
                 Done::Retired(kid.clone())
             }
             Order::Unpin(login) => self.unpin(login).await?,
+            Order::Block(person) => {
+                let done = store.block(person, now).await.map_err(|e| e.to_string())?;
+                Done::Blocked {
+                    users: done.block.users.iter().map(|id| id.0).collect(),
+                    grants: done.grants,
+                }
+            }
+            Order::Unblock(person) => {
+                let lifted = store.unblock(person).await.map_err(|e| e.to_string())?;
+                Done::Unblocked(lifted.iter().map(Person::to_string).collect())
+            }
+            Order::ListBlocks => Done::Blocks(self.blocks().await?),
         };
-        if !matches!(order, Order::ListKeys) {
+        if !matches!(order, Order::ListKeys | Order::ListBlocks) {
             note(order);
         }
         Ok(done)
@@ -131,6 +172,16 @@ impl Office {
             kept_in_store: key.is_kept,
         });
         Ok(keys.collect())
+    }
+
+    async fn blocks(&self) -> Result<Vec<BlockedUser>, String> {
+        let blocks = self.store.blocks().await.map_err(|e| e.to_string())?;
+        let blocks = blocks.into_iter().map(|block| BlockedUser {
+            named: block.named.to_string(),
+            users: block.users.iter().map(|id| id.0).collect(),
+            since: block.since.secs(),
+        });
+        Ok(blocks.collect())
     }
 
     /// Grants of the user go too: a refresh of theirs would pin the login to them again.
@@ -162,8 +213,24 @@ fn note(order: &Order) {
             line.reason = Some("login_unpinned");
             line.login = Some(login.as_str());
         }
+        Order::ListBlocks => line.reason = Some("blocks_listed"),
+        Order::Block(person) => {
+            line.reason = Some("user_blocked");
+            about(&mut line, person);
+        }
+        Order::Unblock(person) => {
+            line.reason = Some("user_unblocked");
+            about(&mut line, person);
+        }
     }
     line.write();
+}
+
+fn about<'a>(line: &mut Line<'a>, person: &'a Person) {
+    match person {
+        Person::Id(id) => line.user = Some(*id),
+        Person::Login(login) => line.login = Some(login.as_str()),
+    }
 }
 
 /// Has an order carried out: by the running gateway if its store is embedded, else here.

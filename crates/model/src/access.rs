@@ -86,6 +86,40 @@ impl AllowedUsers {
     }
 }
 
+/// A GitHub account as an operator names it: by its number, which never changes, or by the login that it has now.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Person {
+    /// By number.
+    Id(UserId),
+    /// By login.
+    Login(Login),
+}
+
+impl Person {
+    /// Reads a number or a login in any case.
+    ///
+    /// # Errors
+    /// [`BadUser`] when it is neither.
+    pub fn parse(text: &str) -> Result<Self, BadUser> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(UserId(id)));
+        }
+        Login::parse(text)
+            .map(Self::Login)
+            .map_err(|BadId| BadUser(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Login(login) => login.fmt(f),
+        }
+    }
+}
+
 /// A team of an organisation at GitHub, written `organisation/slug`, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

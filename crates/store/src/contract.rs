@@ -1,5 +1,6 @@
 //! The verbs, written once for both engines.
 
+mod blocks;
 mod clients;
 mod grants;
 mod keys;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mcp_gateway_model::{
+    access::Person,
     client::Client,
     clock::Timestamp,
     grant::{Code, Grant},
@@ -21,11 +23,11 @@ use serde::de::DeserializeOwned;
 use crate::{
     engine::{Answer, Engine, Raw},
     limits::Bucket,
-    records::{BrowserLogin, KeyRing, Login, Rate, StoredPublicKey},
+    records::{Block, BrowserLogin, KeyRing, Login, Rate, StoredPublicKey},
     value::decode,
     verbs::{
-        Begun, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, Store,
-        Swapped, Taken, Warning,
+        Begun, Blocked, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation,
+        Store, Swapped, Taken, Warning,
     },
 };
 
@@ -187,6 +189,23 @@ impl<E: Engine> Store for E {
 
     async fn unpin(&self, login: &LoginName) -> Answer<Option<UserId>> {
         logins::unpin(self, login).await
+    }
+
+    async fn block(&self, person: &Person, now: Timestamp) -> Answer<Blocked> {
+        blocks::block(self, person, now).await
+    }
+
+    async fn unblock(&self, person: &Person) -> Answer<Vec<Person>> {
+        blocks::unblock(self, person).await
+    }
+
+    async fn is_blocked(&self, user: UserId, login: &LoginName) -> Answer<bool> {
+        let found = self.get_scattered(&blocks::markers(self, user, login)).await?;
+        Ok(found.iter().any(Option::is_some))
+    }
+
+    async fn blocks(&self) -> Answer<Vec<Block>> {
+        blocks::list(self).await
     }
 
     async fn key_ring(&self) -> Answer<KeyRing> {

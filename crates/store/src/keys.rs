@@ -10,7 +10,7 @@ use mcp_gateway_model::{
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 14] {
+pub const fn patterns() -> [&'static str; 18] {
     [
         "schema",
         "client:{*}",
@@ -23,6 +23,10 @@ pub const fn patterns() -> [&'static str; 14] {
         "code:{*}",
         "refresh:{*}",
         "pin:{*}",
+        "login-users:{*}",
+        "blocked-user:{*}",
+        "blocked-login:{*}",
+        "blocked:{all}",
         "keys:{ring}",
         "public-keys:{ring}",
         "permit:{*}",
@@ -96,6 +100,24 @@ impl Keys {
     /// A login has letters, digits, `-`, `_` and square brackets: no brace among them.
     pub(crate) fn pin(&self, login: &Login) -> String {
         format!("{}pin:{{{login}}}", self.prefix)
+    }
+
+    /// Which users have, or had, a grant under this login.
+    pub(crate) fn login_users(&self, login: &Login) -> String {
+        format!("{}login-users:{{{login}}}", self.prefix)
+    }
+
+    pub(crate) fn blocked_user(&self, id: UserId) -> String {
+        format!("{}blocked-user:{{{id}}}", self.prefix)
+    }
+
+    pub(crate) fn blocked_login(&self, login: &Login) -> String {
+        format!("{}blocked-login:{{{login}}}", self.prefix)
+    }
+
+    /// Who was named when somebody was blocked.
+    pub(crate) fn blocked(&self) -> String {
+        format!("{}blocked:{{all}}", self.prefix)
     }
 
     pub(crate) fn key_ring(&self) -> String {

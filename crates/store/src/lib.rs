@@ -14,9 +14,9 @@ mod verbs;
 
 pub use embedded::EmbeddedStore;
 pub use keys::patterns;
-pub use records::{BrowserLogin, KeyRing, Login, LoginStage, Rate, RingKey, Sealed, StoredPublicKey};
+pub use records::{Block, BrowserLogin, KeyRing, Login, LoginStage, Rate, RingKey, Sealed, StoredPublicKey};
 pub use redis::{RedisOptions, RedisReader, RedisStore};
 pub use verbs::{
-    Begun, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, Store, StoreError,
-    Swapped, Taken, Warning,
+    Begun, Blocked, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, Store,
+    StoreError, Swapped, Taken, Warning,
 };

@@ -1,11 +1,12 @@
 //! What is stored that is not already a word of the model.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use mcp_gateway_model::{
+    access::Person,
     clock::Timestamp,
     grant::User,
-    id::{ClientId, KeyId},
+    id::{ClientId, KeyId, UserId},
     key::{Algorithm, PublicKey},
     pkce::CodeChallenge,
     redirect::RedirectUri,
@@ -59,6 +60,17 @@ pub struct BrowserLogin {
     pub authenticated_at: Timestamp,
     /// When this is forgotten.
     pub expires_at: Timestamp,
+}
+
+/// That somebody is thrown out, and stays out until the operator says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Whom the operator named.
+    pub named: Person,
+    /// The accounts that are known to be meant.
+    pub users: BTreeSet<UserId>,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// Bytes encrypted by the owner of the sealing key. The store cannot read them.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mcp_gateway_model::{
+    access::Person,
     client::Client,
     clock::Timestamp,
     grant::{Code, Grant},
@@ -11,7 +12,7 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 
-use crate::records::{BrowserLogin, KeyRing, Login, Rate, StoredPublicKey};
+use crate::records::{Block, BrowserLogin, KeyRing, Login, Rate, StoredPublicKey};
 
 /// What the verifier asks. Its connection can read nothing else.
 #[async_trait]
@@ -164,6 +165,21 @@ pub trait Store: GrantReader {
     /// Forgets whom a login is pinned to. Answers whom it was.
     async fn unpin(&self, login: &LoginName) -> Result<Option<UserId>, StoreError>;
 
+    /// Throws somebody out: the markers that stop new grants first, then the grants of every account that is meant, by the
+    /// index. A login means the account it is pinned to and those that have a living grant under it, and whoever comes
+    /// with it later.
+    async fn block(&self, person: &Person, now: Timestamp) -> Result<Blocked, StoreError>;
+
+    /// Lets somebody in again. Answers whom: a number that was blocked by its login frees the login as well. Nothing that
+    /// ended comes back.
+    async fn unblock(&self, person: &Person) -> Result<Vec<Person>, StoreError>;
+
+    /// Whether this account is blocked, by its number or by its login.
+    async fn is_blocked(&self, user: UserId, login: &LoginName) -> Result<bool, StoreError>;
+
+    /// Who is blocked.
+    async fn blocks(&self) -> Result<Vec<Block>, StoreError>;
+
     // keys
 
     /// The signing keys.
@@ -284,6 +300,15 @@ pub enum Pin {
     Theirs,
     /// To another one.
     Taken(UserId),
+}
+
+/// What blocking somebody did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// The block.
+    pub block: Block,
+    /// How many grants ended.
+    pub grants: u64,
 }
 
 /// That the store answered.

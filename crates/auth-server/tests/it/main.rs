@@ -8,6 +8,7 @@ mod audit;
 mod audit_limits;
 mod audit_login;
 mod audit_refusals;
+mod blocks;
 mod callback;
 mod client_life;
 mod consent;

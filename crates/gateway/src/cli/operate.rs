@@ -4,13 +4,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use mcp_gateway_auth_server::keys::admin as keys;
 use mcp_gateway_model::{
+    access::Person,
     id::{KeyId, Login},
     key::Algorithm,
 };
 
 use super::{ConfigArgs, load};
 use crate::{
-    admin::{self, Done, Key, Order},
+    admin::{self, BlockedUser, Done, Key, Order},
     config::Role,
     failure::Failure,
     output::{say, say_json, utc},
@@ -70,6 +71,29 @@ pub(crate) enum UsersCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Throw a user out: all that they allowed and their personal access tokens end at once, and they cannot come back
+    #[command(
+        after_help = "Examples:\n  mcp-oauth-gateway admin users block octocat\n  mcp-oauth-gateway admin users block 583231"
+    )]
+    Block {
+        /// The GitHub login, or the number of the account: a number holds under every login
+        #[arg(value_name = "LOGIN|ID", value_parser = |text: &str| Person::parse(text))]
+        person: Person,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Let a user in again who was blocked; nothing that ended comes back
+    #[command(after_help = "Example:\n  mcp-oauth-gateway admin users unblock octocat")]
+    Unblock {
+        /// The GitHub login or the number of the account
+        #[arg(value_name = "LOGIN|ID", value_parser = |text: &str| Person::parse(text))]
+        person: Person,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Show who is blocked
+    #[command(after_help = "Example:\n  mcp-oauth-gateway admin users list --json")]
+    List(StoreArgs),
 }
 
 /// Where the store is, and who reads the answer.
@@ -108,8 +132,14 @@ pub(super) async fn keys(command: KeysCommand) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`] with the exit code.
 pub(super) async fn admin(command: AdminCommand) -> Result<(), Failure> {
-    let AdminCommand::Users(UsersCommand::Unpin { login, store }) = command;
-    carry_out(&Order::Unpin(login), &store).await
+    let AdminCommand::Users(command) = command;
+    let (order, store) = match command {
+        UsersCommand::Unpin { login, store } => (Order::Unpin(login), store),
+        UsersCommand::Block { person, store } => (Order::Block(person), store),
+        UsersCommand::Unblock { person, store } => (Order::Unblock(person), store),
+        UsersCommand::List(store) => (Order::ListBlocks, store),
+    };
+    carry_out(&order, &store).await
 }
 
 fn generate(algorithm: Algorithm, pem: bool) -> Result<(), Failure> {
@@ -152,7 +182,29 @@ fn text(done: &Done) -> String {
         } => {
             format!("the login was pinned to user {user} and is free again; {grants} of their grants ended")
         }
+        Done::Blocked { users, grants } if users.is_empty() => format!(
+            "blocked, and {grants} grants ended. No account is known by this login: whoever comes with it is kept out; to keep out an account under every login, block its number"
+        ),
+        Done::Blocked { users, grants } => {
+            format!("blocked, and {grants} grants ended; accounts: {}", numbers(users))
+        }
+        Done::Unblocked(lifted) if lifted.is_empty() => "nobody by this name is blocked".to_owned(),
+        Done::Unblocked(lifted) => format!("no longer blocked: {}", lifted.join(", ")),
+        Done::Blocks(blocks) if blocks.is_empty() => "nobody is blocked".to_owned(),
+        Done::Blocks(blocks) => blocks.iter().map(blocked).collect::<Vec<_>>().join("\n"),
     }
+}
+
+fn numbers(users: &[u64]) -> String {
+    users.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn blocked(user: &BlockedUser) -> String {
+    let accounts = match user.users.as_slice() {
+        [] => "no account known".to_owned(),
+        users => format!("accounts: {}", numbers(users)),
+    };
+    format!("{}  since {}, {accounts}", user.named, utc(user.since))
 }
 
 fn line(key: &Key) -> String {

@@ -246,6 +246,17 @@ async fn an_operator_reaches_redis_directly_and_both_processes_notice() {
         (status == StatusCode::UNAUTHORIZED).then_some(())
     })
     .await;
+    let blocked = operator(&["admin", "users", "block", "583231", "--json"]).await;
+    assert_eq!(
+        blocked["blocked"],
+        serde_json::json!({ "users": [583_231], "grants": 1 })
+    );
+    assert_eq!(
+        verify(&pair.verifier, &after.access).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    operator(&["admin", "users", "unblock", "583231", "--json"]).await;
+    let after = agent.log_in(RESOURCE).await;
     let unpinned = operator(&["admin", "users", "unpin", "octocat", "--json"]).await;
     assert_eq!(unpinned["unpinned"]["grants"], 1);
     assert_eq!(

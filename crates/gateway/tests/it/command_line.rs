@@ -18,6 +18,9 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["keys", "rotate"],
     &["keys", "retire"],
     &["admin", "users", "unpin"],
+    &["admin", "users", "block"],
+    &["admin", "users", "unblock"],
+    &["admin", "users", "list"],
 ];
 
 #[tokio::test]
@@ -52,6 +55,8 @@ async fn wrong_usage_ends_with_2_and_nothing_on_standard_output() {
         &["keys", "generate", "--algorithm", "HS256"],
         &["keys", "retire"],
         &["admin", "users", "unpin", "not a login"],
+        &["admin", "users", "block", "not a login"],
+        &["admin", "users", "unblock"],
         &["completions", "cmd.exe"],
     ] {
         let ended = run(arguments).await;

@@ -7,18 +7,10 @@ use serde_json::Value;
 
 use crate::support::{
     agent::{Agent, by_an_unknown_key, header_of},
-    run::{Ended, command, end},
+    run::operator,
     server::{Server, client, eventually, free_port},
     stage::{RESOURCE, Stage, issuer, verify},
 };
-
-/// An operator's command in the directory of a stage.
-async fn operator(stage: &Stage, port: u16, arguments: &[&str]) -> Ended {
-    end(command(stage.directory.path())
-        .args(arguments)
-        .envs(stage.operator(port)))
-    .await
-}
 
 /// The ids of the public keys.
 async fn published(server: &Server) -> Vec<String> {
@@ -143,35 +135,6 @@ async fn keys_are_rotated_and_retired_while_the_gateway_runs() {
     assert_eq!(published(&server).await, [new]);
     let again = operator(&stage, port, &["keys", "retire", &first[0]]).await;
     assert_eq!(again.code, 1, "{}", again.stdout);
-}
-
-#[tokio::test]
-async fn unpinning_a_login_ends_what_its_user_allowed_and_lets_another_take_it() {
-    let stage = Stage::new();
-    let port = free_port();
-    let server = stage.serve_at(port, &[]).await;
-    let mut agent = Agent::register(&issuer(port)).await;
-    let tokens = agent.log_in(RESOURCE).await;
-    let unpinned = operator(&stage, port, &["admin", "users", "unpin", "OctoCat", "--json"]).await;
-    assert_eq!(unpinned.code, 0, "{}", unpinned.stderr);
-    assert_eq!(
-        unpinned.json()["unpinned"],
-        serde_json::json!({ "user": 583_231, "grants": 1 })
-    );
-    assert_eq!(
-        verify(&server, &tokens.access).await.status(),
-        StatusCode::UNAUTHORIZED
-    );
-    assert_eq!(
-        agent.try_refresh(&tokens.refresh).await.0,
-        StatusCode::BAD_REQUEST
-    );
-    let again = operator(&stage, port, &["admin", "users", "unpin", "octocat"]).await;
-    assert_eq!(again.code, 0);
-    assert_eq!(again.stdout, "the login was not pinned\n");
-    let acts = server.lines();
-    let mut acts = acts.iter().filter(|line| line["target"] == "audit");
-    assert!(acts.any(|line| line["reason"] == "login_unpinned" && line["login"] == "octocat"));
 }
 
 #[tokio::test]

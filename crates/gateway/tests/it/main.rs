@@ -17,3 +17,4 @@ mod edge;
 mod embed;
 mod logs;
 mod oauth_off;
+mod users;

@@ -111,13 +111,8 @@ pub(super) async fn end<E: Engine>(engine: &E, id: &ClientId, now: Timestamp) ->
     Ok(ended)
 }
 
-/// Whether a client was removed not long ago, so that nothing may begin or go on for it.
-pub(super) async fn is_ended<E: Engine>(engine: &E, id: &ClientId, now: Timestamp) -> Answer<bool> {
-    let (marker, found) = get_one(engine, engine.keys().ended_client(id)).await?;
-    is_marked(&marker, found.as_ref(), now)
-}
-
-fn is_marked(marker: &str, found: Option<&Raw>, now: Timestamp) -> Answer<bool> {
+/// Whether the marker says that a client was removed not long ago, so that nothing may begin or go on for it.
+pub(super) fn is_marked(marker: &str, found: Option<&Raw>, now: Timestamp) -> Answer<bool> {
     Ok(read::<Timestamp>(marker, found)?.is_some_and(|until| !until.has_passed(now)))
 }
 

@@ -8,7 +8,7 @@ use mcp_gateway_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{clients, get_one, get_two, read};
+use super::{blocks, clients, get_one, get_two, read};
 use crate::{
     engine::{ATTEMPTS, Answer, Engine, Raw, Swap, Then, Value, contended},
     value::{decode, encode},
@@ -165,7 +165,7 @@ pub(super) async fn end<E: Engine>(engine: &E, id: &GrantId, now: Timestamp) -> 
     Ok(!grant.expires_at.has_passed(now))
 }
 
-/// Enters the grant in the indexes by client and by user, until `ends` at least. Always before the grant itself.
+/// Enters the grant in the indexes by client and by user, and the user in that of the login, until `ends` at least. Always before the grant itself.
 pub(super) async fn index<E: Engine>(
     engine: &E,
     grant: &Grant,
@@ -177,6 +177,8 @@ pub(super) async fn index<E: Engine>(
         .index(engine.keys().client_grants(&grant.client), id, ends, now)
         .await?;
     if let Some(user) = &grant.user {
+        let users = engine.keys().login_users(&user.login);
+        engine.index(users, &user.id.to_string(), ends, now).await?;
         let key = engine.keys().user_grants(user.id);
         engine.index(key, id, ends, now).await?;
     }
@@ -211,8 +213,14 @@ pub(super) async fn indexed<E: Engine>(engine: &E, index: &str, now: Timestamp) 
     Ok(grants)
 }
 
-/// Whether a marker says that the grant may not begin or go on: of its client, and, once users can be blocked, of its
-/// user, to be read here as well.
+/// Whether a marker says that the grant may not begin or go on: of its client, or of its user's number or login.
 pub(super) async fn is_stopped<E: Engine>(engine: &E, grant: &Grant, now: Timestamp) -> Answer<bool> {
-    clients::is_ended(engine, &grant.client, now).await
+    let mut markers = vec![engine.keys().ended_client(&grant.client)];
+    if let Some(user) = &grant.user {
+        markers.extend(blocks::markers(engine, user.id, &user.login));
+    }
+    let found = engine.get_scattered(&markers).await?;
+    let (client, user) = found.split_at(1);
+    let is_ended = clients::is_marked(&markers[0], client[0].as_ref(), now)?;
+    Ok(is_ended || user.iter().any(Option::is_some))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mcp_gateway_store::{EmbeddedStore, RedisStore, Store, testing::RedisServer};
 
+mod blocks;
 mod clients;
 mod codes;
 mod keys;

@@ -21,11 +21,11 @@ fn documented() -> BTreeSet<String> {
         .collect()
 }
 
-/// The pattern of a key: what stands between the braces is `*`, but for the ring's.
+/// The pattern of a key: what stands between the braces is `*`, but where there is one of a kind.
 fn pattern_of(key: &str) -> String {
     let key = key.strip_prefix("mcpgw:").unwrap();
     match key.split_once('{') {
-        Some((_, "ring}")) | None => key.to_owned(),
+        Some((_, "ring}" | "all}")) | None => key.to_owned(),
         Some((kind, rest)) => {
             assert!(rest.ends_with('}') && rest.matches('{').count() == 0, "{key}");
             format!("{kind}{{*}}")

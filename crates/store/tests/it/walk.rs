@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use mcp_gateway_model::{
+    access::Person,
     client::Client,
     grant::Grant,
     id::{Login, UserId},
@@ -47,6 +48,9 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
         .pin(&Login::parse("octocat").unwrap(), UserId(583_231))
         .await
         .unwrap();
+    for person in ["mallory", "666"] {
+        store.block(&Person::parse(person).unwrap(), NOW).await.unwrap();
+    }
     store.replace_key_ring(&ring(1, "key")).await.unwrap();
     let rate = Rate {
         count: 1,

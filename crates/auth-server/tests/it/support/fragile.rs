@@ -7,6 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use mcp_gateway_model::{
+    access::Person,
     client::Client,
     clock::Timestamp,
     grant::{Code, Grant},
@@ -14,8 +15,9 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 use mcp_gateway_store::{
-    Begun, BrowserLogin, EmbeddedStore, GrantReader, Health, KeyRing, Login, Pin, Presented, Prolonged, Rate,
-    Redemption, Replaced, Rotation, Store, StoreError, StoredPublicKey, Swapped, Taken, Warning,
+    Begun, Block, Blocked, BrowserLogin, EmbeddedStore, GrantReader, Health, KeyRing, Login, Pin, Presented,
+    Prolonged, Rate, Redemption, Replaced, Rotation, Store, StoreError, StoredPublicKey, Swapped, Taken,
+    Warning,
 };
 
 /// An embedded store, until it breaks.
@@ -93,6 +95,10 @@ fragile!(Store {
     fn pin(login: &LoginName, user: UserId) -> Pin;
     fn pinned(login: &LoginName) -> Option<UserId>;
     fn unpin(login: &LoginName) -> Option<UserId>;
+    fn block(person: &Person, now: Timestamp) -> Blocked;
+    fn unblock(person: &Person) -> Vec<Person>;
+    fn is_blocked(user: UserId, login: &LoginName) -> bool;
+    fn blocks() -> Vec<Block>;
     fn key_ring() -> KeyRing;
     fn replace_key_ring(ring: &KeyRing) -> Swapped;
     fn take_permit(name: &Digest, rate: Rate, now: Timestamp) -> Option<Duration>;

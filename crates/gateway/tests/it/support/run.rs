@@ -6,6 +6,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::stage::Stage;
+
 /// A secret that is long enough for everything.
 pub(crate) const SECRET: &str = "correct-horse-battery-staple-0123456789";
 /// An address of this machine at which nobody listens.
@@ -165,4 +167,12 @@ impl Asked {
         let texts: Vec<_> = warnings.iter().map(|warning| warning.as_str().unwrap()).collect();
         texts.join("\n")
     }
+}
+
+/// An operator's command in the directory of a stage, for the store that `serve` has there.
+pub(crate) async fn operator(stage: &Stage, port: u16, arguments: &[&str]) -> Ended {
+    end(command(stage.directory.path())
+        .args(arguments)
+        .envs(stage.operator(port)))
+    .await
 }
