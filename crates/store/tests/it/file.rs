@@ -77,8 +77,8 @@ async fn sweeping_removes_what_ended_and_nothing_else() {
     assert_eq!(store.grant(&grant.id, NOW).await.unwrap(), None, "swept");
     assert_eq!(
         store.sweep(after(4000)).await.unwrap(),
-        2,
-        "the entries of both indexes"
+        3,
+        "the entries of the indexes by client, by user and by login"
     );
 }
 

@@ -198,9 +198,18 @@ async fn every_key_goes_by_itself_but_for_the_bounded_ones() {
     let mut connection = server.connection();
     for (key, _) in server.dump() {
         let life: i64 = redis::cmd("PTTL").arg(&key).query(&mut connection).unwrap();
-        let kept = ["mcpgw:schema", "mcpgw:keys:", "mcpgw:public-keys:", "mcpgw:pin:"];
+        let kept = [
+            "mcpgw:schema",
+            "mcpgw:keys:",
+            "mcpgw:public-keys:",
+            "mcpgw:pin:",
+            "mcpgw:blocked-user:",
+            "mcpgw:blocked-login:",
+        ];
         if kept.iter().any(|kept| key.starts_with(kept)) {
             assert_eq!(life, -1, "{key}");
+        } else if key == "mcpgw:blocked:{all}" {
+            assert!(life > 1_000_000_000_000, "{key} lives {life} ms");
         } else {
             // two days: the longest life in the walk is one day, and its slack
             assert!(life > 0 && life < 2 * 86_400_000, "{key} lives {life} ms");
