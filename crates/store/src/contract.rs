@@ -2,6 +2,7 @@
 
 mod blocks;
 mod clients;
+mod documents;
 mod grants;
 mod keys;
 mod logins;
@@ -23,7 +24,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     engine::{Answer, Engine, Raw},
     limits::Bucket,
-    records::{Block, BrowserLogin, KeyRing, Login, Rate, StoredPublicKey},
+    records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, StoredPublicKey},
     value::decode,
     verbs::{
         Begun, Blocked, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation,
@@ -214,6 +215,18 @@ impl<E: Engine> Store for E {
 
     async fn replace_key_ring(&self, ring: &KeyRing) -> Answer<Swapped> {
         keys::replace(self, ring).await
+    }
+
+    async fn document(&self, key: &Digest, now: Timestamp) -> Answer<Option<Document>> {
+        documents::get(self, key, now).await
+    }
+
+    async fn put_document(&self, key: &Digest, document: &Document, now: Timestamp) -> Answer<()> {
+        documents::put(self, key, document, now).await
+    }
+
+    async fn keep_document(&self, key: &Digest, now: Timestamp) -> Answer<()> {
+        documents::keep(self, key, now).await
     }
 
     async fn take_permit(&self, name: &Digest, rate: Rate, now: Timestamp) -> Answer<Option<Duration>> {

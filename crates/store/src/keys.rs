@@ -10,7 +10,7 @@ use mcp_gateway_model::{
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 18] {
+pub const fn patterns() -> [&'static str; 19] {
     [
         "schema",
         "client:{*}",
@@ -29,6 +29,7 @@ pub const fn patterns() -> [&'static str; 18] {
         "blocked:{all}",
         "keys:{ring}",
         "public-keys:{ring}",
+        "document:{*}",
         "permit:{*}",
     ]
 }
@@ -126,6 +127,11 @@ impl Keys {
 
     pub(crate) fn public_keys(&self) -> String {
         format!("{}public-keys:{{ring}}", self.prefix)
+    }
+
+    /// The digest stands for what kind of document it is and its address.
+    pub(crate) fn document(&self, digest: &Digest) -> String {
+        self.of_digest("document", digest)
     }
 
     pub(crate) fn permit(&self, name: &Digest) -> String {

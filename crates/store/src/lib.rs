@@ -14,7 +14,9 @@ mod verbs;
 
 pub use embedded::EmbeddedStore;
 pub use keys::patterns;
-pub use records::{Block, BrowserLogin, KeyRing, Login, LoginStage, Rate, RingKey, Sealed, StoredPublicKey};
+pub use records::{
+    Block, BrowserLogin, Document, KeyRing, Login, LoginStage, Rate, RingKey, Sealed, StoredPublicKey,
+};
 pub use redis::{RedisOptions, RedisReader, RedisStore};
 pub use verbs::{
     Begun, Blocked, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, Store,

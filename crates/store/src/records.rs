@@ -1,5 +1,7 @@
 //! What is stored that is not already a word of the model.
 
+mod document;
+
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use mcp_gateway_model::{
@@ -15,6 +17,8 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 use serde::{Deserialize, Serialize};
+
+pub use document::Document;
 
 /// An authorization request that waits for its person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 
-use crate::records::{Block, BrowserLogin, KeyRing, Login, Rate, StoredPublicKey};
+use crate::records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, StoredPublicKey};
 
 /// What the verifier asks. Its connection can read nothing else.
 #[async_trait]
@@ -188,6 +188,18 @@ pub trait Store: GrantReader {
     /// Replaces the signing keys if the stored ring has the revision `ring.revision - 1` (0 stands for none), and
     /// publishes the public ones with it.
     async fn replace_key_ring(&self, ring: &KeyRing) -> Result<Swapped, StoreError>;
+
+    // what clients publish
+
+    /// The copy of a document, if it has not gone at `now` ([`Document::ends_at`]).
+    async fn document(&self, key: &Digest, now: Timestamp) -> Result<Option<Document>, StoreError>;
+
+    /// Keeps a copy of a document, in the place of the one before. That a grant needed that one is kept.
+    async fn put_document(&self, key: &Digest, document: &Document, now: Timestamp)
+    -> Result<(), StoreError>;
+
+    /// Notes that a grant needs the copy, if it is there.
+    async fn keep_document(&self, key: &Digest, now: Timestamp) -> Result<(), StoreError>;
 
     // limits
 

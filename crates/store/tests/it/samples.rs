@@ -18,7 +18,9 @@ use mcp_gateway_model::{
     scope::ScopeSet,
     secret::Digest,
 };
-use mcp_gateway_store::{Begun, BrowserLogin, KeyRing, Login, LoginStage, Presented, RingKey, Sealed, Store};
+use mcp_gateway_store::{
+    Begun, BrowserLogin, Document, KeyRing, Login, LoginStage, Presented, RingKey, Sealed, Store,
+};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -104,6 +106,16 @@ pub(crate) fn browser() -> BrowserLogin {
         user: user(583_231),
         authenticated_at: NOW,
         expires_at: after(900),
+    }
+}
+
+pub(crate) fn document() -> Document {
+    Document {
+        url: "https://client.example/{ring}".into(),
+        body: r#"{"client_id":"https://client.example/{ring}","client_name":"é"}"#.into(),
+        read_at: NOW,
+        fresh_until: after(600),
+        used: false,
     }
 }
 

@@ -15,7 +15,7 @@ use mcp_gateway_model::{
 use mcp_gateway_store::{Rate, Store};
 
 use crate::samples::{
-    NOW, after, begun, browser, client, code_of, digest, grant_of, login, presented, ring, user_of,
+    NOW, after, begun, browser, client, code_of, digest, document, grant_of, login, presented, ring, user_of,
 };
 
 /// What a walk left behind.
@@ -52,6 +52,11 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
         store.block(&Person::parse(person).unwrap(), NOW).await.unwrap();
     }
     store.replace_key_ring(&ring(1, "key")).await.unwrap();
+    store
+        .put_document(&digest("url"), &document(), NOW)
+        .await
+        .unwrap();
+    store.keep_document(&digest("url"), NOW).await.unwrap();
     let rate = Rate {
         count: 1,
         period: Duration::from_secs(60),

@@ -15,9 +15,9 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 use mcp_gateway_store::{
-    Begun, Block, Blocked, BrowserLogin, EmbeddedStore, GrantReader, Health, KeyRing, Login, Pin, Presented,
-    Prolonged, Rate, Redemption, Replaced, Rotation, Store, StoreError, StoredPublicKey, Swapped, Taken,
-    Warning,
+    Begun, Block, Blocked, BrowserLogin, Document, EmbeddedStore, GrantReader, Health, KeyRing, Login, Pin,
+    Presented, Prolonged, Rate, Redemption, Replaced, Rotation, Store, StoreError, StoredPublicKey, Swapped,
+    Taken, Warning,
 };
 
 /// An embedded store, until it breaks.
@@ -101,6 +101,9 @@ fragile!(Store {
     fn blocks() -> Vec<Block>;
     fn key_ring() -> KeyRing;
     fn replace_key_ring(ring: &KeyRing) -> Swapped;
+    fn document(key: &Digest, now: Timestamp) -> Option<Document>;
+    fn put_document(key: &Digest, document: &Document, now: Timestamp) -> ();
+    fn keep_document(key: &Digest, now: Timestamp) -> ();
     fn take_permit(name: &Digest, rate: Rate, now: Timestamp) -> Option<Duration>;
     fn inspect(now: Timestamp) -> Vec<Warning>;
 });
