@@ -68,6 +68,7 @@ async fn admit_and_add(
         issued_at: now,
         expires_at: Some(unused_end(&server.settings.lifetimes, now)),
         seen: false,
+        resources: None,
         metadata,
     };
     store.add_client(&client, now).await?;

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, id::ClientId, redirect::RedirectUri, scope::ScopeSet, secret::Digest};
+use crate::{
+    clock::Timestamp, id::ClientId, redirect::RedirectUri, resource::ResourceUri, scope::ScopeSet,
+    secret::Digest,
+};
 
 /// How a client proves who it is at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +173,9 @@ pub struct Client {
     pub expires_at: Option<Timestamp>,
     /// Whether a person ever allowed it something.
     pub seen: bool,
+    /// The resources that the operator names for it, of all that there are; `None` names none in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Vec<ResourceUri>>,
 }
 
 impl Client {
@@ -177,6 +183,10 @@ impl Client {
     #[must_use]
     pub const fn is_confidential(&self) -> bool {
         self.secret.is_some()
+            || matches!(
+                self.metadata.token_endpoint_auth_method,
+                AuthMethod::PrivateKeyJwt
+            )
     }
 
     /// The registered redirect URI that allows `requested` (RFC 6749 §3.1.2.3).

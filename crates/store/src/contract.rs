@@ -6,6 +6,7 @@ mod documents;
 mod grants;
 mod keys;
 mod logins;
+mod once;
 mod refresh;
 
 use std::time::Duration;
@@ -227,6 +228,10 @@ impl<E: Engine> Store for E {
 
     async fn keep_document(&self, key: &Digest, now: Timestamp) -> Answer<()> {
         documents::keep(self, key, now).await
+    }
+
+    async fn use_once(&self, name: &Digest, until: Timestamp, now: Timestamp) -> Answer<bool> {
+        once::use_once(self, name, until, now).await
     }
 
     async fn take_permit(&self, name: &Digest, rate: Rate, now: Timestamp) -> Answer<Option<Duration>> {

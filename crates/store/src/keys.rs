@@ -10,7 +10,7 @@ use mcp_gateway_model::{
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 19] {
+pub const fn patterns() -> [&'static str; 20] {
     [
         "schema",
         "client:{*}",
@@ -30,6 +30,7 @@ pub const fn patterns() -> [&'static str; 19] {
         "keys:{ring}",
         "public-keys:{ring}",
         "document:{*}",
+        "once:{*}",
         "permit:{*}",
     ]
 }
@@ -132,6 +133,10 @@ impl Keys {
     /// The digest stands for what kind of document it is and its address.
     pub(crate) fn document(&self, digest: &Digest) -> String {
         self.of_digest("document", digest)
+    }
+
+    pub(crate) fn once(&self, name: &Digest) -> String {
+        self.of_digest("once", name)
     }
 
     pub(crate) fn permit(&self, name: &Digest) -> String {

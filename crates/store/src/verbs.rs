@@ -203,6 +203,10 @@ pub trait Store: GrantReader {
 
     // limits
 
+    /// Uses a name that is good for one use, such as the `jti` of an assertion: of many at once, and of all that come
+    /// before `until`, one gets `true`.
+    async fn use_once(&self, name: &Digest, until: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Takes one permit from the bucket `name`: `None` if there was one, else how long to wait for the next. Buckets
     /// are shared by all processes on the store.
     async fn take_permit(

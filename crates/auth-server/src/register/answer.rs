@@ -68,7 +68,7 @@ impl<'a> Registration<'a> {
 /// clients that have none.
 fn secret_end(settings: &Settings, client: &Client) -> u64 {
     match settings.lifetimes.client {
-        Some(lifetime) if client.is_confidential() => {
+        Some(lifetime) if client.secret.is_some() => {
             let used_once = client.issued_at.plus(lifetime);
             client.expires_at.map_or(0, |end| end.max(used_once).secs())
         }

@@ -10,6 +10,7 @@ mod codes;
 mod documents;
 mod keys;
 mod logins;
+mod once;
 mod permits;
 mod refresh;
 mod users;

@@ -83,6 +83,7 @@ pub(crate) fn client() -> Client {
         issued_at: NOW,
         expires_at: Some(after(86400)),
         seen: false,
+        resources: None,
     }
 }
 

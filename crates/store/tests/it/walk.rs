@@ -63,6 +63,7 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
         burst: 1,
     };
     store.take_permit(&digest("address"), rate, NOW).await.unwrap();
+    assert!(store.use_once(&digest("jti"), after(300), NOW).await.unwrap());
     let grant = store.grant(&grant.id, NOW).await.unwrap().unwrap();
     Walk { client, grant }
 }

@@ -92,6 +92,7 @@ fragile!(Store {
     fn end_grant(id: &GrantId, now: Timestamp) -> bool;
     fn grants_of_user(user: UserId, now: Timestamp) -> Vec<Grant>;
     fn grants_of_client(client: &ClientId, now: Timestamp) -> Vec<Grant>;
+    fn use_once(name: &Digest, until: Timestamp, now: Timestamp) -> bool;
     fn pin(login: &LoginName, user: UserId) -> Pin;
     fn pinned(login: &LoginName) -> Option<UserId>;
     fn unpin(login: &LoginName) -> Option<UserId>;

@@ -149,6 +149,7 @@ impl Site {
             issued_at: now,
             expires_at: Some(now.plus(Duration::from_secs(86_400))),
             seen: false,
+            resources: None,
         };
         self.store.add_client(&client, now).await.unwrap();
         client.id
