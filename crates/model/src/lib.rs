@@ -14,6 +14,7 @@ pub mod pkce;
 pub mod proxy;
 pub mod redirect;
 pub mod resource;
+pub mod rule;
 pub mod scope;
 pub mod secret;
 pub mod token;

@@ -4,4 +4,5 @@ mod registry;
 mod uri;
 
 pub use registry::{BadTarget, Protected, Resource, Resources, Target, Wildcard};
+pub(crate) use uri::is_ambiguous;
 pub use uri::{BadResource, ResourceUri};

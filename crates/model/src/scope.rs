@@ -1,11 +1,17 @@
 //! Scopes (RFC 6749 §3.3).
 
+mod catalogue;
+mod hierarchy;
+
 use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-/// The scope that opens a resource when its configuration names no scopes of its own.
-pub const MCP: &str = "mcp";
+pub use catalogue::{Catalogue, Subset};
+pub use hierarchy::{Circular, Hierarchy};
+
+/// The scopes of a resource whose configuration names none.
+pub const USUAL: [&str; 3] = ["read", "write", "admin"];
 /// The scope that asks for a refresh token (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 /// Scopes about the person, not about a resource: they are accepted and open nothing.
@@ -68,6 +74,12 @@ pub struct BadScope;
 pub struct ScopeSet(BTreeSet<Scope>);
 
 impl ScopeSet {
+    /// The scopes of a resource whose configuration names none: [`USUAL`].
+    #[must_use]
+    pub fn usual() -> Self {
+        Self(USUAL.map(|word| Scope(word.to_owned())).into())
+    }
+
     /// Reads words separated by spaces; an empty text is the empty set. Repeated spaces are forgiven, clients send them.
     ///
     /// # Errors
@@ -119,6 +131,17 @@ impl ScopeSet {
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
         self.0.iter().any(|s| s.as_str() == scope)
+    }
+
+    /// The scopes themselves, in alphabetical order.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+
+    /// Whether this scope is here.
+    #[must_use]
+    pub fn has(&self, scope: &Scope) -> bool {
+        self.0.contains(scope)
     }
 
     /// The scopes in alphabetical order.

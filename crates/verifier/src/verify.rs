@@ -1,7 +1,11 @@
 //! What the proxy asks about every request: may it pass, and who is it?
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use mcp_gateway_model::{clock::Timestamp, resource::Protected};
+use mcp_gateway_model::{
+    clock::Timestamp,
+    resource::Protected,
+    rule::{Demand, Operation},
+};
 
 use crate::{
     answer::Refusal,
@@ -73,9 +77,14 @@ async fn admit(
 
 /// Whether the holder has the scopes that this request needs.
 fn authorize(holder: &Holder<'_>, protected: &Protected) -> Result<(), Reason> {
-    if holder.scopes.covers(&protected.resource.default_scopes) {
-        Ok(())
-    } else {
-        Err(Reason::Scope)
+    let policy = &protected.resource.policy;
+    let operation = Operation {
+        http_method: "",
+        path: "",
+        calls: &[],
+    };
+    match policy.judge(&operation) {
+        Ok(Demand::Scopes(needed)) if policy.suffices(&holder.scopes, needed) => Ok(()),
+        _ => Err(Reason::Scope),
     }
 }

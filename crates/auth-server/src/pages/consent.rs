@@ -5,7 +5,7 @@ use mcp_gateway_model::{
     client::Client,
     redirect::{RedirectKind, RedirectUri},
     resource::{ResourceUri, Target},
-    scope::{IDENTITY, MCP, OFFLINE_ACCESS, ScopeSet},
+    scope::{IDENTITY, OFFLINE_ACCESS, ScopeSet},
 };
 use url::Url;
 
@@ -59,20 +59,22 @@ struct Permission {
 
 impl Permission {
     fn of(scope: &str) -> Self {
-        let words = match scope {
-            MCP => "Use this server in your name",
-            OFFLINE_ACCESS => "Stay connected while you are away",
-            "openid" => "Know who you are",
-            "profile" => "Know your name on GitHub",
-            "email" => "Know your public e-mail address",
-            other => {
-                return Self {
-                    words: "Use the scope",
-                    scope: Some(text::shown(other, 80)),
-                };
-            }
+        let plain = |words| Self { words, scope: None };
+        let with_scope = |words| Self {
+            words,
+            scope: Some(text::shown(scope, 80)),
         };
-        Self { words, scope: None }
+        match scope {
+            OFFLINE_ACCESS => plain("Stay connected while you are away"),
+            "openid" => plain("Know who you are"),
+            "profile" => plain("Know your name on GitHub"),
+            "email" => plain("Know your public e-mail address"),
+            // what these open, the operator decides
+            "read" => with_scope("Read in your name"),
+            "write" => with_scope("Change things in your name"),
+            "admin" => with_scope("Administer the server in your name"),
+            _ => with_scope("Use the scope"),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::uri::{BadResource, ResourceUri, is_ambiguous, is_below};
 use crate::{
     access::Allow,
-    scope::{MCP, Scope, ScopeSet},
+    rule::{Policy, Rule},
+    scope::{Hierarchy, ScopeSet},
 };
 
 /// A protected MCP server as configured.
@@ -17,23 +18,45 @@ pub struct Resource {
     pub name: Option<String>,
     /// What can be asked for.
     pub scopes: ScopeSet,
-    /// What a request for nothing in particular is granted.
+    /// What somebody is granted who asks for nothing in particular.
     pub default_scopes: ScopeSet,
     /// Who may use it, of those who may log in at all; `None` for all of them.
     pub allow: Option<Allow>,
+    /// What requests need.
+    pub policy: Policy,
 }
 
 impl Resource {
-    /// A resource with the one scope [`MCP`].
+    /// A resource with the usual scopes and no rules: any valid token opens it.
     #[must_use]
     pub fn new(uri: ResourceUri, name: Option<String>) -> Self {
-        let scopes: ScopeSet = Scope::parse(MCP).into_iter().collect();
+        let (scopes, hierarchy) = (ScopeSet::usual(), Hierarchy::default());
         Self {
             uri,
             name,
-            default_scopes: scopes.clone(),
+            default_scopes: hierarchy.lowest(&scopes),
+            policy: Policy::new(&scopes, &ScopeSet::default(), Vec::new(), &hierarchy),
             scopes,
             allow: None,
+        }
+    }
+
+    /// With a catalogue and rules of its own. Without `default_scopes` a request that no rule matches needs no scope, and
+    /// who asks for nothing in particular is granted the lowest scopes of the catalogue.
+    #[must_use]
+    pub fn governed(
+        self,
+        scopes: ScopeSet,
+        default_scopes: Option<ScopeSet>,
+        rules: Vec<Rule>,
+        hierarchy: &Hierarchy,
+    ) -> Self {
+        let unmatched = default_scopes.clone().unwrap_or_default();
+        Self {
+            policy: Policy::new(&scopes, &unmatched, rules, hierarchy),
+            default_scopes: default_scopes.unwrap_or_else(|| hierarchy.lowest(&scopes)),
+            scopes,
+            ..self
         }
     }
 }
@@ -74,6 +97,19 @@ impl Wildcard {
     pub fn allowing(mut self, allow: Option<Allow>) -> Self {
         Arc::make_mut(&mut self.resource).allow = allow;
         self
+    }
+
+    /// With everything else that a resource can have.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(Resource) -> Resource) -> Self {
+        self.resource = Arc::new(change(Arc::unwrap_or_clone(self.resource)));
+        self
+    }
+
+    /// How each host below is configured.
+    #[must_use]
+    pub fn resource(&self) -> &Resource {
+        &self.resource
     }
 
     fn covers(&self, authority: &str) -> bool {
@@ -185,7 +221,10 @@ impl Resources {
             .peekable();
         if on_host.peek().is_some() {
             let candidates: Vec<_> = on_host.collect();
-            let paths_matter = candidates.len() > 1 || candidates.iter().any(|r| !r.uri.path().is_empty());
+            let paths_matter = candidates.len() > 1
+                || candidates
+                    .iter()
+                    .any(|r| !r.uri.path().is_empty() || r.policy.reads_paths());
             if paths_matter && is_ambiguous(path) {
                 return None;
             }
@@ -199,6 +238,9 @@ impl Resources {
                 });
         }
         let wildcard = self.wildcard(&authority)?;
+        if wildcard.resource.policy.reads_paths() && is_ambiguous(path) {
+            return None;
+        }
         let identity = ResourceUri::assemble(&wildcard.scheme, &authority, "");
         Some(Protected {
             identity,

@@ -115,7 +115,7 @@ pub(super) fn is_below(path: &str, prefix: &str) -> bool {
 
 /// Whether a server might read another path than this one: dot segments, empty segments, path parameters, backslashes, and
 /// percent-encoding that means one of these or a character that needs none (`/%61dmin` is `/admin` to some).
-pub(super) fn is_ambiguous(path: &str) -> bool {
+pub(crate) fn is_ambiguous(path: &str) -> bool {
     let tricky = ["//", "\\", ";"].iter().any(|t| path.contains(t));
     tricky || hides_something(path) || path.split('/').any(|segment| segment == "." || segment == "..")
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use actix_web::http::StatusCode;
 use mcp_gateway_model::{
     resource::{Resource, ResourceUri, Resources},
-    scope::ScopeSet,
+    scope::{Hierarchy, ScopeSet},
     secret::Digest,
 };
 use mcp_gateway_verifier::{ApiKey, Settings};
@@ -20,10 +20,13 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 const OTHER: &str = "https://other.example.com";
 
 fn with_key(scopes: &str) -> Settings {
-    let resources = [ECHO, OTHER].map(|uri| Resource {
-        scopes: ScopeSet::parse("read write").unwrap(),
-        default_scopes: ScopeSet::parse("read").unwrap(),
-        ..Resource::new(ResourceUri::parse(uri).unwrap(), None)
+    let resources = [ECHO, OTHER].map(|uri| {
+        Resource::new(ResourceUri::parse(uri).unwrap(), None).governed(
+            ScopeSet::parse("read write").unwrap(),
+            Some(ScopeSet::parse("read").unwrap()),
+            vec![],
+            &Hierarchy::flat(),
+        )
     });
     let mut settings = settings(Resources::new(resources.into(), vec![], "auth.example.com"));
     settings.api_key = Some(ApiKey {

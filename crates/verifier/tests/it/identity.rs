@@ -30,7 +30,7 @@ async fn every_identity_header_is_always_sent_and_authorization_never() {
             Some("583231"),
             Some("OctoCat"),
             Some("https://client.example/metadata?v=1%20b"),
-            Some("mcp"),
+            Some("read"),
             Some("")
         ]
     );
@@ -103,7 +103,7 @@ async fn a_name_is_percent_encoded_utf_8() {
 async fn scopes_are_words_separated_by_single_spaces() {
     let stand = Stand::new();
     let answer = stand
-        .verify(&stand.token_where("scope", json!("read  mcp")))
+        .verify(&stand.token_where("scope", json!("write  read")))
         .await;
-    assert_eq!(answer.header("x-auth-scope"), Some("mcp read"));
+    assert_eq!(answer.header("x-auth-scope"), Some("read write"));
 }

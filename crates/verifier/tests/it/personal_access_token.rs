@@ -10,7 +10,7 @@ use mcp_gateway_model::{
     grant::{Grant, GrantKind},
     id::{ClientId, GrantId},
     resource::{Resource, ResourceUri, Resources, Wildcard},
-    scope::ScopeSet,
+    scope::{Hierarchy, ScopeSet},
     secret::Secret,
     token::PersonalAccessToken,
 };
@@ -26,10 +26,13 @@ const OTHER: &str = "https://other.example.com";
 /// Two resources that need `read`.
 fn resources() -> Vec<Resource> {
     [ECHO, OTHER]
-        .map(|uri| Resource {
-            scopes: ScopeSet::parse("read write").unwrap(),
-            default_scopes: ScopeSet::parse("read").unwrap(),
-            ..Resource::new(ResourceUri::parse(uri).unwrap(), None)
+        .map(|uri| {
+            Resource::new(ResourceUri::parse(uri).unwrap(), None).governed(
+                ScopeSet::parse("read write").unwrap(),
+                Some(ScopeSet::parse("read").unwrap()),
+                vec![],
+                &Hierarchy::flat(),
+            )
         })
         .into()
 }

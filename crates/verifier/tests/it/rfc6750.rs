@@ -13,7 +13,7 @@ use crate::{
 async fn a_request_without_a_token_gets_a_challenge_without_an_error() {
     let answer = Stand::new().ask(about(ECHO)).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_snapshot!(answer.challenge(), @r#"Bearer resource_metadata="https://echo.example.com/.well-known/oauth-protected-resource/mcp", scope="mcp""#);
+    assert_snapshot!(answer.challenge(), @r#"Bearer resource_metadata="https://echo.example.com/.well-known/oauth-protected-resource/mcp", scope="read""#);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_snapshot!(answer.body, @r#"{"error":"invalid_token","error_description":"an access token is required"}"#);
 }
@@ -23,7 +23,7 @@ async fn a_bad_token_gets_a_challenge_that_tells_the_rule_and_not_the_reason() {
     let stand = Stand::new();
     let answer = stand.verify("a.b.c").await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_snapshot!(answer.challenge(), @r#"Bearer error="invalid_token", error_description="an access token that was issued for this server and has not ended is required", resource_metadata="https://echo.example.com/.well-known/oauth-protected-resource/mcp", scope="mcp""#);
+    assert_snapshot!(answer.challenge(), @r#"Bearer error="invalid_token", error_description="an access token that was issued for this server and has not ended is required", resource_metadata="https://echo.example.com/.well-known/oauth-protected-resource/mcp", scope="read""#);
     let mut others = vec![
         stand.token_where("iss", json!("https://evil.example")),
         stand.token_where("aud", json!("https://other.example.com")),
@@ -169,7 +169,7 @@ async fn what_mcp_name_and_mcp_method_claim_decides_nothing() {
         let good = claiming().insert_header(("authorization", bearer.as_str()));
         let good = stand.ask(good).await;
         assert_eq!(good.status, StatusCode::OK, "{method} {name}");
-        assert_eq!(good.header("x-auth-scope"), Some("mcp"));
+        assert_eq!(good.header("x-auth-scope"), Some("read"));
     }
 }
 
@@ -212,7 +212,7 @@ async fn a_token_without_the_resources_scope_is_told_all_that_is_needed_at_once(
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
         assert!(
-            challenge.contains(r#"scope="mcp""#) && challenge.contains("resource_metadata="),
+            challenge.contains(r#"scope="read""#) && challenge.contains("resource_metadata="),
             "{challenge}"
         );
         assert_eq!(answer.json()["error"], "insufficient_scope");

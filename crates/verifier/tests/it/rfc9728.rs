@@ -51,7 +51,9 @@ async fn the_document_says_whom_to_ask_and_for_what() {
       "resource": "https://echo.example.com/mcp",
       "resource_name": "Echo",
       "scopes_supported": [
-        "mcp"
+        "admin",
+        "read",
+        "write"
       ]
     }
     "#);

@@ -18,7 +18,7 @@ use mcp_gateway_model::{
     metadata::Offers,
     proxy::TrustedProxies,
     resource::{Resource, ResourceUri, Resources, Wildcard},
-    scope::ScopeSet,
+    scope::{Hierarchy, ScopeSet},
 };
 use mcp_gateway_verifier::{
     PassToken, Settings, Verifier, configure_discovery_for_protected_hosts, configure_preflight,
@@ -35,7 +35,12 @@ pub(crate) const PROXY: &str = "172.18.0.2:40000";
 
 /// The resource of [`ECHO`] and another on the same host.
 pub(crate) fn configured() -> Resources {
-    let resource = |uri| Resource::new(ResourceUri::parse(uri).unwrap(), None);
+    let default = ScopeSet::parse("read").unwrap();
+    let resource = |uri| {
+        let new = Resource::new(ResourceUri::parse(uri).unwrap(), None);
+        let default = Some(default.clone());
+        new.governed(ScopeSet::usual(), default, vec![], &Hierarchy::default())
+    };
     let mut echo = resource(ECHO);
     echo.name = Some("Echo".into());
     let all = vec![echo, resource("https://other.example.com")];
@@ -128,7 +133,7 @@ impl Stand {
             "sub": self.grant.subject(),
             "aud": self.grant.audiences[0].as_str(),
             "client_id": self.grant.client.as_str(),
-            "scope": "mcp",
+            "scope": "read",
             "jti": "one",
             "iat": NOW,
             "exp": NOW + 1800,
@@ -238,7 +243,7 @@ pub(crate) fn grant(audience: &str) -> Grant {
         kind: GrantKind::Consent,
         memberships: None,
         audiences: vec![ResourceUri::parse(audience).unwrap()],
-        scopes: ScopeSet::parse("mcp").unwrap(),
+        scopes: ScopeSet::parse("read").unwrap(),
         authenticated_at: now,
         created_at: now,
         expires_at: Timestamp::from_secs(NOW + 86_400),

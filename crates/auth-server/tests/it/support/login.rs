@@ -25,7 +25,7 @@ use mcp_gateway_model::{
     proxy::TrustedProxies,
     redirect::RedirectUri,
     resource::{Resource, ResourceUri, Resources},
-    scope::ScopeSet,
+    scope::{Hierarchy, ScopeSet},
     secret::Secret,
 };
 use mcp_gateway_sandbox::{
@@ -181,13 +181,13 @@ impl Site {
 /// The settings of these tests.
 pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
     let scopes = |text| ScopeSet::parse(text).unwrap();
-    let resource = Resource {
-        uri: ResourceUri::parse(ECHO).unwrap(),
-        name: Some("Echo".into()),
-        scopes: scopes("read write"),
-        default_scopes: scopes("read"),
-        allow: None,
-    };
+    let resource = Resource::new(ResourceUri::parse(ECHO).unwrap(), Some("Echo".into()));
+    let resource = resource.governed(
+        scopes("read write"),
+        Some(scopes("read")),
+        vec![],
+        &Hierarchy::default(),
+    );
     let issuer = Issuer::parse(issuer).unwrap();
     let plenty = Rate {
         count: 10_000,

@@ -15,7 +15,7 @@ use mcp_gateway_model::{
     metadata::Offers,
     proxy::TrustedProxies,
     resource::{Resource, ResourceUri, Resources},
-    scope::ScopeSet,
+    scope::{Hierarchy, ScopeSet},
     secret::Secret,
 };
 use mcp_gateway_store::Rate;
@@ -42,12 +42,10 @@ pub(crate) fn octocat() -> User {
 /// Settings with two resources, and limits that only the tests of limits reach.
 pub(crate) fn settings() -> Settings {
     let scopes = |text| ScopeSet::parse(text).unwrap();
-    let resource = |uri| Resource {
-        uri: ResourceUri::parse(uri).unwrap(),
-        name: None,
-        scopes: scopes("read write"),
-        default_scopes: scopes("read"),
-        allow: None,
+    let resource = |uri| {
+        let hierarchy = Hierarchy::default();
+        let (all, default) = (scopes("read write"), Some(scopes("read")));
+        Resource::new(ResourceUri::parse(uri).unwrap(), None).governed(all, default, vec![], &hierarchy)
     };
     let issuer = Issuer::parse(ISSUER).unwrap();
     let plenty = Rate {
