@@ -303,7 +303,7 @@ async fn tls_by_the_gateway_itself_answers_https_and_nothing_else() {
         assert!(server.runs(), "{}", server.log());
         let address = format!("https://localhost:{port}/.well-known/oauth-authorization-server");
         let answer = trusting.get(address).send().await.ok()?;
-        answer.json::<Value>().await.ok()
+        answer.error_for_status().ok()?.json::<Value>().await.ok()
     })
     .await;
     assert_eq!(
