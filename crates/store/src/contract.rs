@@ -8,6 +8,7 @@ mod keys;
 mod logins;
 mod once;
 mod refresh;
+mod upstream;
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use mcp_gateway_model::{
     access::Person,
     client::Client,
     clock::Timestamp,
-    grant::{Code, Grant},
+    grant::{Code, Grant, Memberships},
     id::{ClientId, GrantId, Login as LoginName, UserId},
     secret::Digest,
 };
@@ -25,7 +26,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     engine::{Answer, Engine, Raw},
     limits::Bucket,
-    records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, StoredPublicKey},
+    records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, Sealed, StoredPublicKey},
     value::decode,
     verbs::{
         Begun, Blocked, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation,
@@ -49,11 +50,13 @@ async fn get_one<E: Engine>(engine: &E, key: String) -> Answer<(String, Option<R
     Ok((key, found))
 }
 
-/// The values under two keys of one slot.
-async fn get_two<E: Engine>(engine: &E, keys: [String; 2]) -> Answer<[(String, Option<Raw>); 2]> {
+/// The values under keys of one slot.
+async fn get_each<E: Engine, const N: usize>(
+    engine: &E,
+    keys: [String; N],
+) -> Answer<[(String, Option<Raw>); N]> {
     let mut found = engine.get(&keys).await?.into_iter();
-    let [one, two] = keys;
-    Ok([(one, found.next().flatten()), (two, found.next().flatten())])
+    Ok(keys.map(|key| (key, found.next().flatten())))
 }
 
 #[async_trait]
@@ -179,6 +182,46 @@ impl<E: Engine> Store for E {
         let mut found = grants::indexed(self, &self.keys().client_grants(client), now).await?;
         found.retain(|grant| grant.client == *client);
         Ok(found)
+    }
+
+    async fn keep_upstream(
+        &self,
+        grant: &GrantId,
+        token: &Sealed,
+        ends: Timestamp,
+        now: Timestamp,
+    ) -> Answer<()> {
+        upstream::keep(self, grant, token, ends, now).await
+    }
+
+    async fn upstream(&self, grant: &GrantId) -> Answer<Option<Sealed>> {
+        upstream::token(self, grant).await
+    }
+
+    async fn recheck_until(&self, grant: &GrantId, until: Timestamp, now: Timestamp) -> Answer<()> {
+        upstream::recheck_until(self, grant, until, now).await
+    }
+
+    async fn rechecks(&self, now: Timestamp) -> Answer<Vec<Grant>> {
+        grants::indexed(self, &self.keys().rechecks(), now).await
+    }
+
+    async fn claim_recheck(
+        &self,
+        grant: &GrantId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Answer<Option<Sealed>> {
+        upstream::claim(self, grant, until, now).await
+    }
+
+    async fn note_memberships(
+        &self,
+        grant: &GrantId,
+        memberships: &Memberships,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        upstream::note(self, grant, memberships, now).await
     }
 
     async fn pin(&self, login: &LoginName, user: UserId) -> Answer<Pin> {

@@ -10,7 +10,7 @@ use mcp_gateway_model::{
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 20] {
+pub const fn patterns() -> [&'static str; 22] {
     [
         "schema",
         "client:{*}",
@@ -22,6 +22,8 @@ pub const fn patterns() -> [&'static str; 20] {
         "grant:{*}",
         "code:{*}",
         "refresh:{*}",
+        "upstream:{*}",
+        "rechecks:{all}",
         "pin:{*}",
         "login-users:{*}",
         "blocked-user:{*}",
@@ -99,6 +101,15 @@ impl Keys {
         self.of_grant("refresh", id)
     }
 
+    pub(crate) fn upstream(&self, id: &GrantId) -> String {
+        self.of_grant("upstream", id)
+    }
+
+    /// Which grants depend on where their users belong.
+    pub(crate) fn rechecks(&self) -> String {
+        format!("{}rechecks:{{all}}", self.prefix)
+    }
+
     /// A login has letters, digits, `-`, `_` and square brackets: no brace among them.
     pub(crate) fn pin(&self, login: &Login) -> String {
         format!("{}pin:{{{login}}}", self.prefix)
@@ -152,7 +163,13 @@ mod tests {
     fn all_keys_of_a_grant_share_its_slot() {
         let (keys, id) = (Keys::new("mcpgw:".into()), GrantId::generate());
         let tag = format!("{{{id}}}");
-        for key in [keys.grant(&id), keys.code(&id), keys.refresh(&id)] {
+        let all = [
+            keys.grant(&id),
+            keys.code(&id),
+            keys.refresh(&id),
+            keys.upstream(&id),
+        ];
+        for key in all {
             assert!(key.ends_with(&tag), "{key}");
         }
         assert!(keys.key_ring().ends_with("{ring}") && keys.public_keys().ends_with("{ring}"));

@@ -7,12 +7,12 @@ use mcp_gateway_model::{
     access::Person,
     client::Client,
     clock::Timestamp,
-    grant::{Code, Grant},
+    grant::{Code, Grant, Memberships},
     id::{ClientId, GrantId, Login as LoginName, UserId},
     secret::Digest,
 };
 
-use crate::records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, StoredPublicKey};
+use crate::records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, Sealed, StoredPublicKey};
 
 /// What the verifier asks. Its connection can read nothing else.
 #[async_trait]
@@ -153,6 +153,51 @@ pub trait Store: GrantReader {
 
     /// The living grants of a client.
     async fn grants_of_client(&self, client: &ClientId, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
+
+    // where people belong
+
+    /// Keeps GitHub's token of the person who is about to begin a grant, sealed, until `ends`; it goes with the grant and is
+    /// prolonged with it.
+    async fn keep_upstream(
+        &self,
+        grant: &GrantId,
+        token: &Sealed,
+        ends: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// GitHub's token of the person who began the grant, sealed.
+    async fn upstream(&self, grant: &GrantId) -> Result<Option<Sealed>, StoreError>;
+
+    /// Has [`Store::rechecks`] answer the grant until `until` at least, if GitHub's token is kept for it: for as long as
+    /// its access token lives.
+    async fn recheck_until(
+        &self,
+        grant: &GrantId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The living grants whose access tokens live, and depend on where their users belong. Perhaps a few more.
+    async fn rechecks(&self, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
+
+    /// Takes on the recheck of a grant until `until`: of many at once, one gets GitHub's token, sealed. `None` also when
+    /// no access token of the grant lives.
+    async fn claim_recheck(
+        &self,
+        grant: &GrantId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Sealed>, StoreError>;
+
+    /// Notes where the person of a grant belongs, unless something newer is known, and changes nothing else. Answers
+    /// whether the grant lives.
+    async fn note_memberships(
+        &self,
+        grant: &GrantId,
+        memberships: &Memberships,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     // users
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_gateway_model::{client::Client, clock::Timestamp, id::ClientId};
 
-use super::{get_one, get_two, grants, read};
+use super::{get_each, get_one, grants, read};
 use crate::{
     engine::{ATTEMPTS, Answer, Engine, Raw, Swap, Then, Value, contended},
     value::encode,
@@ -117,7 +117,7 @@ pub(super) fn is_marked(marker: &str, found: Option<&Raw>, now: Timestamp) -> An
 }
 
 async fn record_and_marker<E: Engine>(engine: &E, id: &ClientId) -> Answer<[(String, Option<Raw>); 2]> {
-    get_two(engine, [engine.keys().client(id), engine.keys().ended_client(id)]).await
+    get_each(engine, [engine.keys().client(id), engine.keys().ended_client(id)]).await
 }
 
 fn living(key: &str, found: Option<&Raw>, now: Timestamp) -> Answer<Option<Client>> {

@@ -8,7 +8,7 @@ use mcp_gateway_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{blocks, clients, get_one, get_two, read};
+use super::{blocks, clients, get_each, get_one, read};
 use crate::{
     engine::{ATTEMPTS, Answer, Engine, Raw, Swap, Then, Value, contended},
     value::{decode, encode},
@@ -130,7 +130,7 @@ pub(super) async fn redeem<E: Engine>(
 ) -> Answer<Redemption> {
     let keys = engine.keys();
     for _ in 0..ATTEMPTS {
-        let [(code_key, code), (grant_key, held)] = get_two(engine, [keys.code(id), keys.grant(id)]).await?;
+        let [(code_key, code), (grant_key, held)] = get_each(engine, [keys.code(id), keys.grant(id)]).await?;
         let issued = read::<Issued>(&code_key, code.as_ref())?.filter(|issued| issued.is_known(digest, now));
         let Some(mut issued) = issued else {
             return Ok(Redemption::Unknown);
@@ -159,7 +159,8 @@ pub(super) async fn end<E: Engine>(engine: &E, id: &GrantId, now: Timestamp) -> 
     let Some(bytes) = engine.take(key.clone()).await? else {
         return Ok(false);
     };
-    engine.remove(vec![engine.keys().refresh(id)]).await?;
+    let beside = vec![engine.keys().refresh(id), engine.keys().upstream(id)];
+    engine.remove(beside).await?;
     let grant: Grant = decode(&key, &bytes)?;
     unindex(engine, &grant).await?;
     Ok(!grant.expires_at.has_passed(now))

@@ -3,9 +3,9 @@
 use mcp_gateway_model::{clock::Timestamp, grant::Grant, id::GrantId};
 use serde::{Deserialize, Serialize};
 
-use super::{get_two, grants, read};
+use super::{get_each, grants, read};
 use crate::{
-    engine::{ATTEMPTS, Answer, Engine, Raw, Swap, Then, Value, contended},
+    engine::{ATTEMPTS, Answer, Engine, Held as Lies, Raw, Swap, Then, Value, contended},
     value::encode,
     verbs::{Presented, Prolonged, Rotation},
 };
@@ -53,12 +53,22 @@ struct Held {
     chain: Option<Chain>,
     chain_key: String,
     chain_bytes: Option<Raw>,
+    upstream_key: String,
+    upstream_bytes: Option<Raw>,
 }
 
 impl Held {
     async fn read<E: Engine>(engine: &E, id: &GrantId, now: Timestamp) -> Answer<Option<Self>> {
-        let keys = [engine.keys().grant(id), engine.keys().refresh(id)];
-        let [(grant_key, grant_bytes), (chain_key, chain_bytes)] = get_two(engine, keys).await?;
+        let keys = [
+            engine.keys().grant(id),
+            engine.keys().refresh(id),
+            engine.keys().upstream(id),
+        ];
+        let [
+            (grant_key, grant_bytes),
+            (chain_key, chain_bytes),
+            (upstream_key, upstream_bytes),
+        ] = get_each(engine, keys).await?;
         let chain = read(&chain_key, chain_bytes.as_ref())?;
         Ok(
             grants::living(&grant_key, grant_bytes.as_ref(), now)?.map(|grant| Self {
@@ -68,11 +78,13 @@ impl Held {
                 chain,
                 chain_key,
                 chain_bytes,
+                upstream_key,
+                upstream_bytes,
             }),
         )
     }
 
-    /// Writes the chain, and the grant until `until`, if nothing has changed since. The indexes come first, so that
+    /// Writes the chain, and the grant and what goes with it until `until`, if nothing has changed since. The indexes come first, so that
     /// they never forget a grant that lives.
     async fn go_on<E: Engine>(
         self,
@@ -91,10 +103,17 @@ impl Held {
             ends: Some(grant.expires_at),
         };
         let value = grants::written(&self.grant_key, &grant)?;
-        let swaps = vec![
+        let mut swaps = vec![
             Swap::new(self.grant_key, self.grant_bytes, Then::Put(value)),
             Swap::new(self.chain_key, self.chain_bytes, Then::Put(chain)),
         ];
+        if let Some(bytes) = self.upstream_bytes {
+            let same = Value {
+                bytes: bytes.clone(),
+                ends: Some(grant.expires_at),
+            };
+            swaps.push(Swap::new(self.upstream_key, Some(bytes), Then::Put(same)));
+        }
         Ok(engine.swap(swaps, now).await?.then_some(grant))
     }
 
@@ -103,6 +122,11 @@ impl Held {
         let swaps = vec![
             Swap::new(self.grant_key, self.grant_bytes, Then::Remove),
             Swap::new(self.chain_key, self.chain_bytes, Then::Remove),
+            Swap {
+                key: self.upstream_key,
+                held: Lies::Anything,
+                then: Then::Remove,
+            },
         ];
         let ended = engine.swap(swaps, now).await?;
         if ended {

@@ -13,6 +13,7 @@ mod logins;
 mod once;
 mod permits;
 mod refresh;
+mod upstream;
 mod users;
 
 /// Each fact becomes a test of each engine.

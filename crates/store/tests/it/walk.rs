@@ -12,7 +12,7 @@ use mcp_gateway_model::{
     grant::Grant,
     id::{Login, UserId},
 };
-use mcp_gateway_store::{Rate, Store};
+use mcp_gateway_store::{Rate, Sealed, Store};
 
 use crate::samples::{
     NOW, after, begun, browser, client, code_of, digest, document, grant_of, login, presented, ring, user_of,
@@ -34,7 +34,13 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
         .put_browser(&digest("cookie"), &browser(), NOW)
         .await
         .unwrap();
-    let (grant, _) = begun(store, grant_of(&client.id, 583_231)).await;
+    let grant = grant_of(&client.id, 583_231);
+    let token = Sealed("sealed:github".into());
+    store
+        .keep_upstream(&grant.id, &token, grant.expires_at, NOW)
+        .await
+        .unwrap();
+    let (grant, _) = begun(store, grant).await;
     store
         .redeem(&grant.id, &code_of(&grant).digest, NOW)
         .await
@@ -44,6 +50,7 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
         .rotate(&grant.id, presented(1), after(86400), NOW)
         .await
         .unwrap();
+    store.recheck_until(&grant.id, after(1800), NOW).await.unwrap();
     store
         .pin(&Login::parse("octocat").unwrap(), UserId(583_231))
         .await

@@ -10,14 +10,14 @@ use mcp_gateway_model::{
     access::Person,
     client::Client,
     clock::Timestamp,
-    grant::{Code, Grant},
+    grant::{Code, Grant, Memberships},
     id::{ClientId, GrantId, Login as LoginName, UserId},
     secret::Digest,
 };
 use mcp_gateway_store::{
     Begun, Block, Blocked, BrowserLogin, Document, EmbeddedStore, GrantReader, Health, KeyRing, Login, Pin,
-    Presented, Prolonged, Rate, Redemption, Replaced, Rotation, Store, StoreError, StoredPublicKey, Swapped,
-    Taken, Warning,
+    Presented, Prolonged, Rate, Redemption, Replaced, Rotation, Sealed, Store, StoreError, StoredPublicKey,
+    Swapped, Taken, Warning,
 };
 
 /// An embedded store, until it breaks.
@@ -93,6 +93,12 @@ fragile!(Store {
     fn grants_of_user(user: UserId, now: Timestamp) -> Vec<Grant>;
     fn grants_of_client(client: &ClientId, now: Timestamp) -> Vec<Grant>;
     fn use_once(name: &Digest, until: Timestamp, now: Timestamp) -> bool;
+    fn keep_upstream(grant: &GrantId, token: &Sealed, ends: Timestamp, now: Timestamp) -> ();
+    fn upstream(grant: &GrantId) -> Option<Sealed>;
+    fn recheck_until(grant: &GrantId, until: Timestamp, now: Timestamp) -> ();
+    fn rechecks(now: Timestamp) -> Vec<Grant>;
+    fn claim_recheck(grant: &GrantId, until: Timestamp, now: Timestamp) -> Option<Sealed>;
+    fn note_memberships(grant: &GrantId, memberships: &Memberships, now: Timestamp) -> bool;
     fn pin(login: &LoginName, user: UserId) -> Pin;
     fn pinned(login: &LoginName) -> Option<UserId>;
     fn unpin(login: &LoginName) -> Option<UserId>;
