@@ -1,9 +1,9 @@
 //! Who is let in: at login, and again whenever a grant is used for new tokens.
 
 use mcp_gateway_model::{access::Admission, grant::User, resource::ResourceUri};
-use mcp_gateway_store::{Pin, StoreError};
+use mcp_gateway_store::{Pin, Store, StoreError};
 
-use crate::state::AuthServer;
+use crate::{settings::Settings, state::AuthServer};
 
 /// That the access rules let a user in; nothing else makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +58,22 @@ pub(crate) async fn admit(
     user: &User,
     audience: &ResourceUri,
 ) -> Result<Admitted, Refusal> {
-    let settings = &server.settings;
+    apply(&server.settings, server.store.as_ref(), user, audience).await
+}
+
+/// The same, where no server runs.
+///
+/// # Errors
+/// As [`admit`].
+pub(crate) async fn apply(
+    settings: &Settings,
+    store: &dyn Store,
+    user: &User,
+    audience: &ResourceUri,
+) -> Result<Admitted, Refusal> {
     let protected = settings.resources.of_audience(audience.as_str());
     let resource = protected.ok_or(Refusal::ResourceGone)?.resource;
-    if server.store.is_blocked(user.id, &user.login).await? {
+    if store.is_blocked(user.id, &user.login).await? {
         return Err(Refusal::Blocked);
     }
     let at_all = settings.allowed_users.admits(user.id, &user.login);
@@ -75,7 +87,7 @@ pub(crate) async fn admit(
         (Admission::Admitted, Admission::Admitted) => return Ok(Admitted(())),
         (Admission::IfPinned(login), _) | (_, Admission::IfPinned(login)) => login,
     };
-    match server.store.pin(&login, user.id).await? {
+    match store.pin(&login, user.id).await? {
         Pin::Theirs => Ok(Admitted(())),
         Pin::Taken(_) => Err(Refusal::PinnedToAnother),
     }

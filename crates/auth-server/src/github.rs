@@ -1,5 +1,6 @@
 //! Who a person is, by GitHub's OAuth web flow. The OAuth part is the `oauth2` crate's, the wire is [`wire`]'s.
 
+mod account;
 mod fault;
 mod wire;
 
@@ -19,6 +20,7 @@ use oauth2::{
 use serde::Deserialize;
 use url::Url;
 
+pub(crate) use account::account;
 pub use fault::BadGithub;
 pub(crate) use fault::GithubFault;
 use wire::Wire;

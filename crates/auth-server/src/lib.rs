@@ -25,6 +25,7 @@ mod logout;
 mod manage;
 mod metrics;
 mod pages;
+pub mod personal_tokens;
 mod presented;
 mod register;
 mod request;

@@ -2,13 +2,14 @@
 //! process notices; the embedded store belongs to one process, so that one is asked over its socket.
 
 pub(crate) mod socket;
+pub(crate) mod tokens;
 
 use std::sync::Arc;
 
 use mcp_gateway_auth_server::{
+    Settings,
     audit::{Event, Line},
     keys::admin as keys,
-    settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::Person,
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Config, Role, StoreConfig},
     failure::Failure,
+    logs,
     serve::parts::auth_settings,
     store,
 };
@@ -44,6 +46,8 @@ pub(crate) enum Order {
     Unblock(Person),
     /// Show who is blocked.
     ListBlocks,
+    /// Do something about personal access tokens.
+    Tokens(tokens::Order),
 }
 
 /// What came of it.
@@ -74,6 +78,8 @@ pub(crate) enum Done {
     Unblocked(Vec<String>),
     /// Who is blocked.
     Blocks(Vec<BlockedUser>),
+    /// What was done about personal access tokens.
+    Tokens(tokens::Done),
 }
 
 /// Somebody who is blocked, as an operator sees them.
@@ -105,18 +111,15 @@ pub(crate) struct Key {
 #[derive(Clone)]
 pub(crate) struct Office {
     store: Arc<dyn Store>,
-    signing: Arc<SigningSettings>,
-    sealing_secrets: Arc<Vec<Secret>>,
+    settings: Arc<Settings>,
 }
 
 impl Office {
     /// For a store that is open here.
     pub(crate) fn new(config: &Config, store: &Arc<dyn Store>, sealing_secrets: &[Secret]) -> Self {
-        let settings = auth_settings(config, sealing_secrets);
         Self {
             store: Arc::clone(store),
-            signing: Arc::new(settings.signing),
-            sealing_secrets: Arc::new(settings.sealing_secrets),
+            settings: Arc::new(auth_settings(config, sealing_secrets)),
         }
     }
 
@@ -126,10 +129,10 @@ impl Office {
     /// A sentence for the operator.
     pub(crate) async fn carry_out(&self, order: &Order) -> Result<Done, String> {
         let now = SystemClock.now();
-        let store = self.store.as_ref();
+        let (store, settings) = (self.store.as_ref(), self.settings.as_ref());
         let done = match order {
             Order::ListKeys => Done::Keys(self.list().await?),
-            Order::RotateKeys => keys::rotate(store, &self.signing, &self.sealing_secrets, now)
+            Order::RotateKeys => keys::rotate(store, &settings.signing, &settings.sealing_secrets, now)
                 .await
                 .map(Done::Rotated)
                 .map_err(|error| error.to_string())?,
@@ -152,8 +155,10 @@ impl Office {
                 Done::Unblocked(lifted.iter().map(Person::to_string).collect())
             }
             Order::ListBlocks => Done::Blocks(self.blocks().await?),
+            Order::Tokens(order) => Done::Tokens(tokens::carry_out(store, settings, order, now).await?),
         };
-        if !matches!(order, Order::ListKeys | Order::ListBlocks) {
+        // what is done about tokens leaves lines that name their grants
+        if !matches!(order, Order::ListKeys | Order::ListBlocks | Order::Tokens(_)) {
             note(order);
         }
         Ok(done)
@@ -214,6 +219,7 @@ fn note(order: &Order) {
             line.login = Some(login.as_str());
         }
         Order::ListBlocks => line.reason = Some("blocks_listed"),
+        Order::Tokens(_) => line.reason = Some("tokens_administered"),
         Order::Block(person) => {
             line.reason = Some("user_blocked");
             about(&mut line, person);
@@ -243,6 +249,8 @@ pub(crate) async fn order(config: &Config, order: &Order) -> Result<Done, Failur
     {
         return answer.map_err(Failure::Runtime);
     }
+    // what is done here leaves its audit line here
+    logs::begin(&config.logs)?;
     let opened = store::open(config, Role::Serve)?;
     let store = opened
         .store

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod operate;
+mod tokens;
 
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -77,9 +77,8 @@ pub(crate) struct Config {
     pub(crate) resources: Resources,
     pub(crate) resource_servers: Vec<ResourceServer>,
     pub(crate) github: GithubConfig,
-    pub(crate) allowed_users: AllowedUsers,
-    /// Whether the list is this process's to know: a verifier on its own has it only where it is set there too.
-    pub(crate) knows_users: bool,
+    /// Who may log in; `None` for a verifier on its own that was not told.
+    pub(crate) allowed_users: Option<AllowedUsers>,
     pub(crate) cors: CorsOrigins,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) signing: SigningConfig,
@@ -87,7 +86,7 @@ pub(crate) struct Config {
     pub(crate) sealing_secrets: Vec<Secret>,
     pub(crate) pass_token: bool,
     pub(crate) metadata_at_issuer: bool,
-    /// Whether there is an authorization server at all; without one no token is good.
+    /// Whether there is an authorization server at all; without one only personal access tokens are good.
     pub(crate) oauth_enabled: bool,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) limits: Limits,
@@ -157,10 +156,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
     Some(Config {
         logs: logs::read(r),
         github: github(r, role),
-        allowed_users: r
-            .parsed("ALLOWED_GITHUB_USERS", AllowedUsers::parse)
-            .unwrap_or_else(AllowedUsers::nobody),
-        knows_users: role != Role::Verifier || r.sources.get("ALLOWED_GITHUB_USERS").is_some(),
+        allowed_users: allowed_users(r, role),
         cors: r
             .parsed("MCP_CORS_ORIGINS", CorsOrigins::parse)
             .unwrap_or_default(),
@@ -187,6 +183,13 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         sealing_secrets,
         warnings: warnings(r, role),
     })
+}
+
+/// The list, even an empty one. A verifier on its own need not have it.
+fn allowed_users(r: &mut Reader<'_>, role: Role) -> Option<AllowedUsers> {
+    let told = role != Role::Verifier || r.sources.get("ALLOWED_GITHUB_USERS").is_some();
+    let listed = r.parsed("ALLOWED_GITHUB_USERS", AllowedUsers::parse);
+    told.then(|| listed.unwrap_or_else(AllowedUsers::nobody))
 }
 
 fn listen(r: &mut Reader<'_>) -> Listen {
@@ -331,7 +334,9 @@ fn warnings(r: &mut Reader<'_>, role: Role) -> Vec<String> {
         );
     }
     if !r.boolean("MCP_OAUTH_ENABLED", true) {
-        warnings.push("MCP_OAUTH_ENABLED=false: nobody can log in, and no token is good".to_owned());
+        warnings.push(
+            "MCP_OAUTH_ENABLED=false: nobody can log in, and only personal access tokens are good".to_owned(),
+        );
     }
     if role == Role::Verifier {
         let minting = [

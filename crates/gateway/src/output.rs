@@ -12,6 +12,11 @@ pub(crate) fn complain(line: &str) {
     let _unread = writeln!(io::stderr(), "mcp-oauth-gateway: {line}");
 }
 
+/// Writes to standard error what goes with a line on standard output.
+pub(crate) fn remark(line: &str) {
+    let _unread = writeln!(io::stderr(), "{line}");
+}
+
 /// Writes a value as JSON to standard output.
 pub(crate) fn say_json(value: &impl serde::Serialize) {
     if let Ok(text) = serde_json::to_string_pretty(value) {

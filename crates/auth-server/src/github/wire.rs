@@ -11,6 +11,7 @@ use reqwest::{Client, redirect::Policy};
 use url::Url;
 
 use super::{BadGithub, GithubFault, Patience, fault::Wait};
+use crate::settings::GithubSettings;
 
 /// The most bytes an answer may have.
 const LIMIT: usize = 64 * 1024;
@@ -51,6 +52,35 @@ impl Wire {
             StatusCode::UNAUTHORIZED => Err(GithubFault::nonsense("its own token is not accepted")),
             StatusCode::NOT_FOUND => Err(GithubFault::Misconfigured(
                 "GITHUB_API_URL has no /user: an Enterprise Server's ends in /api/v3".into(),
+            )),
+            status => Err(GithubFault::Nonsense(format!("status {}", status.as_u16()))),
+        }
+    }
+
+    /// What the API answers at `url` to the app itself: nobody's token is needed for what is public, and the app is asked
+    /// less often to wait than a stranger. `None` where there is nothing.
+    pub(super) async fn get_as_app(
+        &self,
+        url: &Url,
+        app: &GithubSettings,
+    ) -> Result<Option<Vec<u8>>, GithubFault> {
+        let mut request = self
+            .0
+            .get(url.clone())
+            .header(header::ACCEPT, "application/vnd.github+json")
+            .header("X-GitHub-Api-Version", "2022-11-28");
+        if !app.client_id.is_empty() {
+            request = request.basic_auth(&app.client_id, Some(app.client_secret.reveal()));
+        }
+        let request = request
+            .build()
+            .map_err(|_| GithubFault::nonsense("an app that no header can carry"))?;
+        let response = self.call_once(request).await?;
+        match response.status() {
+            StatusCode::OK => Ok(Some(response.into_body())),
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::UNAUTHORIZED => Err(GithubFault::Misconfigured(
+                "it does not accept GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET".into(),
             )),
             status => Err(GithubFault::Nonsense(format!("status {}", status.as_u16()))),
         }

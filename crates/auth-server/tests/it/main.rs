@@ -18,6 +18,7 @@ mod github;
 mod keys;
 mod limits;
 mod pages;
+mod personal_tokens;
 mod rfc6749_authorize;
 mod rfc6749_client;
 mod rfc6749_refresh;

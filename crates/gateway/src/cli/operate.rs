@@ -9,10 +9,13 @@ use mcp_gateway_model::{
     key::Algorithm,
 };
 
-use super::{ConfigArgs, load};
+use super::{
+    ConfigArgs, load,
+    tokens::{self, TokensCommand},
+};
 use crate::{
     admin::{self, BlockedUser, Done, Key, Order},
-    config::Role,
+    config::{Config, Role},
     failure::Failure,
     output::{say, say_json, utc},
 };
@@ -57,6 +60,9 @@ pub(crate) enum AdminCommand {
     /// Look after users
     #[command(subcommand)]
     Users(UsersCommand),
+    /// Make, show and end personal access tokens
+    #[command(subcommand)]
+    Tokens(TokensCommand),
 }
 
 /// What is done with users.
@@ -101,9 +107,19 @@ pub(crate) enum UsersCommand {
 pub(crate) struct StoreArgs {
     /// Write JSON, for programs
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     config: ConfigArgs,
+}
+
+impl StoreArgs {
+    /// The configuration that says where the store is.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub(super) fn configuration(&self) -> Result<Config, Failure> {
+        load(&self.config.flags(), Role::Serve)
+    }
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, &'static str> {
@@ -132,7 +148,10 @@ pub(super) async fn keys(command: KeysCommand) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`] with the exit code.
 pub(super) async fn admin(command: AdminCommand) -> Result<(), Failure> {
-    let AdminCommand::Users(command) = command;
+    let command = match command {
+        AdminCommand::Users(command) => command,
+        AdminCommand::Tokens(command) => return tokens::tokens(command).await,
+    };
     let (order, store) = match command {
         UsersCommand::Unpin { login, store } => (Order::Unpin(login), store),
         UsersCommand::Block { person, store } => (Order::Block(person), store),
@@ -153,8 +172,7 @@ fn generate(algorithm: Algorithm, pem: bool) -> Result<(), Failure> {
 }
 
 async fn carry_out(order: &Order, store: &StoreArgs) -> Result<(), Failure> {
-    let config = load(&store.config.flags(), Role::Serve)?;
-    let done = admin::order(&config, order).await?;
+    let done = admin::order(&store.configuration()?, order).await?;
     if store.json {
         say_json(&done);
     } else {
@@ -192,6 +210,7 @@ fn text(done: &Done) -> String {
         Done::Unblocked(lifted) => format!("no longer blocked: {}", lifted.join(", ")),
         Done::Blocks(blocks) if blocks.is_empty() => "nobody is blocked".to_owned(),
         Done::Blocks(blocks) => blocks.iter().map(blocked).collect::<Vec<_>>().join("\n"),
+        Done::Tokens(done) => tokens::text(done),
     }
 }
 

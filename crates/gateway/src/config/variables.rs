@@ -165,7 +165,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     plain(
         "MCP_OAUTH_ENABLED",
         "true",
-        "false: no OAuth endpoints, nobody can log in, and no token is good",
+        "false: no OAuth endpoints, nobody can log in; only personal access tokens are good",
     ),
     secret("MCP_API_KEY", "refused: not enforced by this release"),
     plain(

@@ -11,6 +11,7 @@ use mcp_gateway_auth_server::{
     settings::{ResourceServer, SigningSettings},
 };
 use mcp_gateway_model::{
+    access::AllowedUsers,
     clock::{Clock, SystemClock},
     key::shared_key_id,
     secret::Secret,
@@ -155,7 +156,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
     AuthSettings {
         issuer: config.issuer.clone(),
         resources: config.resources.clone(),
-        allowed_users: config.allowed_users.clone(),
+        allowed_users: config.allowed_users.clone().unwrap_or_else(AllowedUsers::nobody),
         github: GithubSettings {
             client_id: config.github.client_id.clone(),
             client_secret: copy(&config.github.client_secret),
@@ -204,7 +205,7 @@ fn verifier(
         metadata_at_issuer: config.metadata_at_issuer,
         offers: config.offers(),
         oauth_enabled: config.oauth_enabled,
-        allowed_users: config.knows_users.then(|| config.allowed_users.clone()),
+        allowed_users: config.allowed_users.clone(),
         api_key: None,
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)

@@ -21,6 +21,9 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["admin", "users", "block"],
     &["admin", "users", "unblock"],
     &["admin", "users", "list"],
+    &["admin", "tokens", "create"],
+    &["admin", "tokens", "list"],
+    &["admin", "tokens", "revoke"],
 ];
 
 #[tokio::test]
@@ -57,6 +60,9 @@ async fn wrong_usage_ends_with_2_and_nothing_on_standard_output() {
         &["admin", "users", "unpin", "not a login"],
         &["admin", "users", "block", "not a login"],
         &["admin", "users", "unblock"],
+        &["admin", "tokens", "revoke"],
+        &["admin", "tokens", "revoke", "short"],
+        &["admin", "tokens", "create", "octocat"],
         &["completions", "cmd.exe"],
     ] {
         let ended = run(arguments).await;

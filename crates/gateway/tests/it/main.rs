@@ -17,4 +17,5 @@ mod edge;
 mod embed;
 mod logs;
 mod oauth_off;
+mod tokens;
 mod users;

@@ -7,6 +7,7 @@ use actix_web::{
     http::{StatusCode, header},
     web::{self, Data, Path, ServiceConfig},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{
@@ -23,7 +24,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/user/emails", web::get().to(emails))
         .route("/user/orgs", web::get().to(orgs))
         .route("/user/memberships/orgs/{org}", web::get().to(membership))
-        .route("/user/teams", web::get().to(teams));
+        .route("/user/teams", web::get().to(teams))
+        .route("/users/{login}", web::get().to(account));
 }
 
 async fn user(request: HttpRequest, state: Data<State>) -> HttpResponse {
@@ -38,6 +40,33 @@ async fn emails(request: HttpRequest, state: Data<State>) -> HttpResponse {
         Ok((token, user)) => list(&request, &state, &token, user.emails),
         Err(refused) => refused,
     }
+}
+
+/// What everybody may know about an account. The app may say who it is, and has to say it right.
+async fn account(request: HttpRequest, login: Path<String>, state: Data<State>) -> HttpResponse {
+    if let Some(broken) = state.enter(Endpoint::Account).await {
+        return broken;
+    }
+    if let Some(refused) = without_agent(&request) {
+        return refused;
+    }
+    if request.headers().contains_key(header::AUTHORIZATION) && !is_the_app(&request, &state) {
+        return error(&state, None, StatusCode::UNAUTHORIZED, "Bad credentials");
+    }
+    let found = state.memory().user_by_login(&login).map(whole);
+    match found {
+        Some(user) => reply(&state, None, StatusCode::OK, &user),
+        None => error(&state, None, StatusCode::NOT_FOUND, "Not Found"),
+    }
+}
+
+/// Whether the request has the app's own credentials.
+fn is_the_app(request: &HttpRequest, state: &State) -> bool {
+    let options = &state.options;
+    let expected = format!("{}:{}", options.client_id, options.client_secret);
+    let expected = format!("Basic {}", STANDARD.encode(expected));
+    let sent = request.headers().get(header::AUTHORIZATION);
+    sent.is_some_and(|sent| sent.as_bytes() == expected.as_bytes())
 }
 
 /// The scopes of which one is needed to see organisations and teams.
@@ -94,11 +123,8 @@ async fn admit(
     if let Some(broken) = state.enter(endpoint).await {
         return Err(broken);
     }
-    let agent = request.headers().get(header::USER_AGENT);
-    if agent.is_none_or(|agent| agent.as_bytes().trim_ascii().is_empty()) {
-        return Err(HttpResponse::Forbidden()
-            .content_type("text/html; charset=utf-8")
-            .body("Request forbidden by administrative rules. Please make sure your request has a User-Agent header."));
+    if let Some(refused) = without_agent(request) {
+        return Err(refused);
     }
     let admitted = bearer(request).and_then(|token| {
         let memory = state.memory();
@@ -119,6 +145,17 @@ async fn admit(
         return Err(error(state, Some(&token), StatusCode::FORBIDDEN, &message));
     }
     Ok((token, user))
+}
+
+/// What GitHub says to whoever does not say who asks.
+fn without_agent(request: &HttpRequest) -> Option<HttpResponse> {
+    let agent = request.headers().get(header::USER_AGENT);
+    let missing = agent.is_none_or(|agent| agent.as_bytes().trim_ascii().is_empty());
+    missing.then(|| {
+        HttpResponse::Forbidden()
+            .content_type("text/html; charset=utf-8")
+            .body("Request forbidden by administrative rules. Please make sure your request has a User-Agent header.")
+    })
 }
 
 /// `Authorization: Bearer ..` or `Authorization: token ..`.

@@ -28,17 +28,20 @@ pub enum Endpoint {
     Membership,
     /// `GET /user/teams`
     Teams,
+    /// `GET /users/{login}`
+    Account,
 }
 
 impl Endpoint {
     /// Those that another server calls, not a browser.
-    pub(super) const CALLED_BY_SERVERS: [Self; 6] = [
+    pub(super) const CALLED_BY_SERVERS: [Self; 7] = [
         Self::Token,
         Self::User,
         Self::Emails,
         Self::Orgs,
         Self::Membership,
         Self::Teams,
+        Self::Account,
     ];
 }
 

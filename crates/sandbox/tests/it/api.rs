@@ -255,3 +255,20 @@ async fn a_deleted_user_takes_the_token_along() {
     github.handle.put_user(User::new(583_231, "octocat"));
     assert_eq!(github.get("/user", &token).await.status(), 200);
 }
+
+#[tokio::test]
+async fn everybody_may_ask_whose_a_login_is_and_the_app_must_say_who_it_is_rightly() {
+    let github = Github::start();
+    let ask = |login: &str| github.client.get(github.url(&format!("/users/{login}")));
+    for request in [ask("OctoCat"), ask("octocat").basic_auth("app", Some("s3cret"))] {
+        let user: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(
+            (&user["id"], &user["login"]),
+            (&json!(583_231), &json!("octocat"))
+        );
+    }
+    assert_eq!(ask("nobody").send().await.unwrap().status(), 404);
+    let wrong = ask("octocat").basic_auth("app", Some("another"));
+    assert_eq!(wrong.send().await.unwrap().status(), 401);
+    assert_eq!(github.handle.calls(Endpoint::Account), 4);
+}
