@@ -275,7 +275,7 @@ async fn tokens_are_listed_and_revoked_and_nothing_else_is() {
     );
     assert_eq!(counter.store.grant(&first.id, NOW).await.unwrap(), None);
     let left = personal_tokens::list(&counter.store, None, NOW).await.unwrap();
-    assert_eq!(left, [second.clone()]);
+    assert_eq!(left, std::slice::from_ref(&second));
 
     let mut consent = second;
     consent.id = mcp_gateway_model::id::GrantId::generate();
