@@ -1,14 +1,13 @@
-//! A client and its person without a browser: every request that a login consists of, with the cookies it sets.
+//! A client and its person without a browser.
 
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use reqwest::{
-    Client, Response, StatusCode,
-    header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE},
-};
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
+
+use super::person::Person;
 
 /// Where the client of these tests is redirected to.
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:33418/callback";
@@ -20,7 +19,7 @@ pub(crate) struct Flow {
     pub(crate) http: Client,
     pub(crate) issuer: String,
     pub(crate) registration: Value,
-    cookies: BTreeMap<String, String>,
+    person: Person,
 }
 
 /// What a client holds after a login.
@@ -60,11 +59,12 @@ impl Flow {
             .unwrap();
         assert_eq!(answer.status(), StatusCode::CREATED);
         let registration = answer.json().await.unwrap();
+        let person = Person::new(http.clone(), issuer);
         Self {
             http,
             issuer: issuer.to_owned(),
             registration,
-            cookies: BTreeMap::new(),
+            person,
         }
     }
 
@@ -75,18 +75,18 @@ impl Flow {
 
     /// The values of the cookies that the person's browser holds.
     pub(crate) fn cookie_values(&self) -> Vec<String> {
-        let held = self.cookies.values().filter(|value| !value.is_empty());
-        held.cloned().collect()
+        self.person.cookie_values()
     }
 
     /// A client that is registered already.
     pub(crate) fn of(http: Client, issuer: &str, client_id: &str) -> Self {
         let registration = json!({ "client_id": client_id });
+        let person = Person::new(http.clone(), issuer);
         Self {
             http,
             issuer: issuer.to_owned(),
             registration,
-            cookies: BTreeMap::new(),
+            person,
         }
     }
 
@@ -129,25 +129,7 @@ impl Flow {
     }
 
     async fn log_in_at(&mut self, url: &str, user: u64) -> BTreeMap<String, String> {
-        let page = self.get(url).await;
-        assert_eq!(page.status(), StatusCode::OK);
-        let mut form = hidden_fields(&page.text().await.unwrap());
-        form.push(("decision".into(), "allow".into()));
-        let to_github = self.post(&format!("{}/consent", self.issuer), &form).await;
-        let github = location(&to_github);
-        let choose = self.http.get(github.clone()).send().await.unwrap();
-        let html = choose.text().await.unwrap();
-        let action = Url::parse(&github)
-            .unwrap()
-            .join(&attribute(&html, "<form", "action"))
-            .unwrap();
-        let mut form = hidden_fields(&html);
-        let (name, value) = button(&html, user);
-        form.push((name, value));
-        let back = self.http.post(action).form(&form).send().await.unwrap();
-        let callback = location(&back);
-        let done = self.get(&callback).await;
-        let target = Url::parse(&location(&done)).unwrap();
+        let target = self.person.walk(url, user).await;
         assert!(target.as_str().starts_with(REDIRECT), "{target}");
         target.query_pairs().into_owned().collect()
     }
@@ -201,90 +183,4 @@ impl Flow {
             .unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
     }
-
-    async fn get(&mut self, url: &str) -> Response {
-        let answer = self
-            .http
-            .get(url)
-            .header(COOKIE, self.cookie_header())
-            .send()
-            .await
-            .unwrap();
-        self.keep_cookies(&answer);
-        answer
-    }
-
-    async fn post(&mut self, url: &str, form: &[(String, String)]) -> Response {
-        let request = self
-            .http
-            .post(url)
-            .header(COOKIE, self.cookie_header())
-            .header(ORIGIN, &self.issuer);
-        let answer = request.form(form).send().await.unwrap();
-        self.keep_cookies(&answer);
-        answer
-    }
-
-    fn cookie_header(&self) -> String {
-        self.cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect::<Vec<_>>()
-            .join("; ")
-    }
-
-    fn keep_cookies(&mut self, answer: &Response) {
-        for cookie in answer.headers().get_all(SET_COOKIE) {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            self.cookies.insert(name.to_owned(), value.to_owned());
-        }
-    }
-}
-
-fn location(answer: &Response) -> String {
-    assert!(
-        answer.status().is_redirection(),
-        "{} from {}",
-        answer.status(),
-        answer.url()
-    );
-    answer.headers()[LOCATION].to_str().unwrap().to_owned()
-}
-
-/// The hidden fields of the first form of a page.
-fn hidden_fields(html: &str) -> Vec<(String, String)> {
-    let form = &html[html.find("<form").unwrap_or_else(|| panic!("no form in {html}"))..];
-    let form = &form[..form.find("</form>").unwrap()];
-    form.split("<input")
-        .skip(1)
-        .filter(|input| input.contains("hidden"))
-        .map(|input| (attribute(input, "", "name"), attribute(input, "", "value")))
-        .collect()
-}
-
-/// The button of a user of the stand-in GitHub.
-fn button(html: &str, user: u64) -> (String, String) {
-    html.split("<button")
-        .skip(1)
-        .map(|button| (attribute(button, "", "name"), attribute(button, "", "value")))
-        .find(|(_, value)| *value == user.to_string() || *value == login_of(user))
-        .unwrap_or_else(|| panic!("no button for {user} in {html}"))
-}
-
-fn login_of(user: u64) -> &'static str {
-    if user == 583_231 { "octocat" } else { "hubot" }
-}
-
-/// The value of an attribute, the first after `after`.
-fn attribute(html: &str, after: &str, name: &str) -> String {
-    let html = &html[html.find(after).unwrap()..];
-    let start = html.find(&format!("{name}=\"")).map(|at| at + name.len() + 2);
-    let rest = start.map_or("", |start| &html[start..]);
-    let value = rest.split('"').next().unwrap_or_default();
-    value
-        .replace("&quot;", "\"")
-        .replace("&#34;", "\"")
-        .replace("&#38;", "&")
-        .replace("&amp;", "&")
 }

@@ -46,25 +46,31 @@ impl World {
 
     /// Starts everything behind a load balancer, set up as the deployment guide has it.
     pub(crate) async fn behind_a_proxy(layout: Layout) -> Self {
-        Self::build(layout, &[], true).await
+        Self::build(layout, |_| Settings::new(), true).await
     }
 
     /// Starts everything with further settings of the gateway.
     pub(crate) async fn start_with(layout: Layout, settings: &[(&'static str, &str)]) -> Self {
+        let own = |_: &Ground| {
+            let owned = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+            owned.collect()
+        };
+        Self::build(layout, own, false).await
+    }
+
+    /// Starts everything with further settings of the gateway, which depend on where it is.
+    pub(crate) async fn start_where(layout: Layout, settings: impl Fn(&Ground) -> Settings) -> Self {
         Self::build(layout, settings, false).await
     }
 
-    async fn build(layout: Layout, settings: &[(&'static str, &str)], behind_a_proxy: bool) -> Self {
+    async fn build(layout: Layout, settings: impl Fn(&Ground) -> Settings, behind_a_proxy: bool) -> Self {
         let redis = RedisServer::with(RedisSetup {
             acl: users(),
             persistent: true,
             ..RedisSetup::default()
         });
         let ground = Ground::prepare(redis);
-        let settings: Settings = settings
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()))
-            .collect();
+        let settings = settings(&ground);
         let (auths, verifiers) = match layout {
             Layout::Serve => (vec!["serve"], vec![]),
             Layout::Apart(count) => (vec!["auth-server"; count], vec!["verifier"; count]),
@@ -163,7 +169,7 @@ impl World {
 
     /// The address of the protected MCP server.
     pub(crate) fn mcp_url(&self) -> String {
-        format!("https://echo.{DOMAIN}:{}/mcp", self.ports.https)
+        mcp_url(self.ports)
     }
 
     /// What the protected server received.
@@ -206,9 +212,15 @@ pub(crate) struct Ground {
     github: Running,
 }
 
-type Settings = Vec<(&'static str, String)>;
+/// Variables of the gateway's environment.
+pub(crate) type Settings = Vec<(&'static str, String)>;
 
 impl Ground {
+    /// The address that the protected MCP server will have.
+    pub(crate) fn mcp_url(&self) -> String {
+        mcp_url(self.ports)
+    }
+
     fn prepare(redis: RedisServer) -> Self {
         let options = Options::default();
         let app = (options.client_id.clone(), options.client_secret.clone());
@@ -278,6 +290,10 @@ impl Ground {
         let url = format!("http://127.0.0.1:{port}");
         (process.ready(&format!("{url}/readyz")).await, url)
     }
+}
+
+fn mcp_url(ports: Ports) -> String {
+    format!("https://echo.{DOMAIN}:{}/mcp", ports.https)
 }
 
 /// The shipped Redis users, with the passwords of these tests.
