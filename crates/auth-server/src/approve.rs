@@ -28,6 +28,7 @@ pub(crate) async fn approve(
     _: Admitted,
 ) -> Result<HttpResponse, Refusal> {
     let (server, now) = (browser.server(), browser.context.now);
+    is_wanted(browser, login, &known.user)?;
     let lifetimes = &server.settings.lifetimes;
     let expires_at = now.plus(lifetimes.code);
     let (text, code) = CodeText::generate(GrantId::generate());
@@ -50,6 +51,7 @@ pub(crate) async fn approve(
         redirect_uri: login.redirect_uri.clone(),
         redirect_uri_was_sent: login.redirect_uri_was_sent,
         challenge: login.challenge,
+        nonce: login.nonce.clone(),
         expires_at,
     };
     client_life::used(&browser.context, &login.client, expires_at).await?;
@@ -66,6 +68,21 @@ pub(crate) async fn approve(
     let address = ReturnAddress::of(login);
     let target = address.success(&server.settings.issuer, &text);
     Ok(address.send(browser, target))
+}
+
+/// OpenID Connect Core §3.1.2.1: who comes back must be whom `id_token_hint` named.
+fn is_wanted(browser: &Browser, login: &Login, user: &User) -> Result<(), Redirect> {
+    if login.subject.is_none_or(|wanted| wanted == user.id) {
+        return Ok(());
+    }
+    let reason = "other_user_than_hinted";
+    browser.server().desk.count(Outcome::Refused);
+    let mut refused = line(browser, Event::LoginRefused, login);
+    (refused.user, refused.login, refused.reason) = (Some(user.id), Some(user.login.as_str()), Some(reason));
+    refused.write();
+    let address = ReturnAddress::of(login);
+    let text = "somebody else logged in than id_token_hint names";
+    Err(Redirect::new(&address, ErrorCode::LoginRequired, text, reason))
 }
 
 fn removed() -> Page {

@@ -37,7 +37,8 @@ async fn ask(browser: &Browser) -> Result<HttpResponse, Refusal> {
         .await
         .map_err(Page::from)?;
     let address = return_address(browser.query(), &client)?;
-    let asked = Asked::read(browser.query(), &client, &server.settings.resources)
+    let asked = Asked::read(&browser.context, browser.query(), &client)
+        .await
         .map_err(|r| Redirect::new(&address, r.code(), r.description().to_owned(), r.reason().code))?;
     client_life::asked(&browser.context, &client.id).await?;
     consent::show(browser, &client, address, asked).await

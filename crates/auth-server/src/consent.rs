@@ -3,13 +3,15 @@
 
 mod form;
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 use mcp_gateway_model::{
     client::Client,
     error::ErrorCode,
     secret::{Secret, SecretKind},
 };
-use mcp_gateway_store::{Login, LoginStage, Taken};
+use mcp_gateway_store::{BrowserLogin, Login, LoginStage, StoreError, Taken};
 
 use crate::{
     admit, approve,
@@ -43,6 +45,9 @@ pub(crate) async fn show(
         redirect_uri_was_sent: address.was_sent(),
         state: address.state().map(ToOwned::to_owned),
         challenge: asked.challenge,
+        nonce: asked.nonce,
+        max_age: asked.max_age,
+        subject: asked.subject,
         audience: asked.target.audience.clone(),
         scopes: asked.scopes.clone(),
         browser: cookie.digest(),
@@ -53,7 +58,7 @@ pub(crate) async fn show(
     let known = if asked.account.choose {
         None
     } else {
-        browser.logged_in().await?
+        still_logged_in(browser, &login).await?
     };
     let terms = Terms {
         account: asked.account,
@@ -134,7 +139,9 @@ fn deny(browser: &Browser, login: &Login) -> Redirect {
 /// On to GitHub; or, if the page showed as whom the person is logged in here and they still are, straight to the answer.
 async fn allow(browser: &Browser, login: Login, terms: Terms) -> Result<HttpResponse, Refusal> {
     let known = match terms.user {
-        Some(user) => browser.logged_in().await?.filter(|known| known.user.id == user),
+        Some(user) => still_logged_in(browser, &login)
+            .await?
+            .filter(|known| known.user.id == user),
         None => None,
     };
     let mut given = line(browser, Event::ConsentGiven, &login);
@@ -156,6 +163,20 @@ async fn allow(browser: &Browser, login: Login, terms: Terms) -> Result<HttpResp
             Err(approve::refuse(browser, login, &known.user, refusal).await)
         }
     }
+}
+
+/// Who logged in in this browser, if the client takes that: recently enough (`max_age`), and whom it wants
+/// (`id_token_hint`).
+async fn still_logged_in(browser: &Browser, login: &Login) -> Result<Option<BrowserLogin>, StoreError> {
+    let now = browser.context.now;
+    let is_recent = |known: &BrowserLogin| {
+        login
+            .max_age
+            .is_none_or(|age| known.authenticated_at.until(now) < Duration::from_secs(age))
+    };
+    let is_wanted = |known: &BrowserLogin| login.subject.is_none_or(|wanted| wanted == known.user.id);
+    let known = browser.logged_in().await?;
+    Ok(known.filter(|known| is_recent(known) && is_wanted(known)))
 }
 
 /// Keeps a login that was consented to for its way to GitHub and back in this browser, and answers where GitHub is.

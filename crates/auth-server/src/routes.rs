@@ -16,7 +16,7 @@ use crate::{
     login_routes::login_routes,
     manage, register, revoke,
     state::AuthServer,
-    token,
+    token, userinfo,
 };
 
 /// Mounts the authorization server: `App::new().configure(routes::configure(server))`. The paths of health checks, and
@@ -27,6 +27,9 @@ pub fn configure(server: web::Data<AuthServer>) -> impl Fn(&mut ServiceConfig) +
         discovery_routes(services);
         client_routes(services);
         token_routes(services);
+        if server.settings.offers.openid.is_some() {
+            userinfo_routes(services);
+        }
         login_routes(services);
     }
 }
@@ -96,6 +99,18 @@ fn token_routes(services: &mut ServiceConfig) {
     );
     let introspect = vec![web::post().to(introspect::introspect)];
     mount(services, "/introspect", posted("introspect"), introspect);
+}
+
+fn userinfo_routes(services: &mut ServiceConfig) {
+    let endpoint = Endpoint {
+        name: "userinfo",
+        allow: "GET, POST",
+    };
+    let routes = vec![
+        web::get().to(userinfo::userinfo),
+        web::post().to(userinfo::userinfo),
+    ];
+    mount(services, "/userinfo", endpoint, routes);
 }
 
 /// Mounts one JSON endpoint: other methods than its own get 405, in JSON.

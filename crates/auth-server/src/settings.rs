@@ -35,6 +35,8 @@ pub struct Settings {
     pub sealing_secrets: Vec<Secret>,
     /// What is offered beyond what always is.
     pub offers: Offers,
+    /// Who gets refresh tokens.
+    pub refresh_tokens: RefreshTokens,
     /// Secrets with which resource servers may ask about tokens for their audience (RFC 7662 §2.1).
     pub resource_servers: Vec<ResourceServer>,
 }
@@ -61,6 +63,16 @@ pub struct SigningSettings {
     pub private_key_pem: Option<Secret>,
     /// The secret of HS256, at least 32 bytes.
     pub shared_secret: Option<Secret>,
+}
+
+/// Who gets a refresh token, of the clients that are registered for it (`REFRESH_TOKENS`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefreshTokens {
+    /// All.
+    #[default]
+    Always,
+    /// Those that were granted `offline_access`.
+    OfflineAccess,
 }
 
 /// A protected server that may ask about tokens.
@@ -129,6 +141,8 @@ pub struct Limits {
     pub introspect: Rate,
     /// Revocations by an address.
     pub revoke: Rate,
+    /// Questions by an address who a person is.
+    pub userinfo: Rate,
 }
 
 impl Default for Limits {
@@ -152,6 +166,7 @@ impl Default for Limits {
             client_failures: per_minute(10, 10),
             introspect: per_minute(600, 200),
             revoke: per_minute(120, 60),
+            userinfo: per_minute(600, 200),
         }
     }
 }

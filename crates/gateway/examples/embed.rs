@@ -12,7 +12,8 @@ use std::{error::Error, sync::Arc};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use mcp_gateway_auth_server::{
-    AuthServer, GithubSettings, Lifetimes, Limits, Settings as AuthSettings, settings::SigningSettings,
+    AuthServer, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings as AuthSettings,
+    settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -66,6 +67,7 @@ impl Gateway {
             trusted_proxies: TrustedProxies::default(),
             signing: SigningSettings::default(),
             offers: Offers::default(),
+            refresh_tokens: RefreshTokens::default(),
             // with a store that outlives the process this has to be kept, too
             sealing_secrets: vec![Secret::presented(random_text::<32>())],
             resource_servers: Vec::new(),

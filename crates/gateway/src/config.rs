@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use mcp_gateway_auth_server::settings::{Lifetimes, Limits, ResourceServer};
+use mcp_gateway_auth_server::settings::{Lifetimes, Limits, RefreshTokens, ResourceServer};
 use mcp_gateway_model::{
     access::AllowedUsers,
     cors::CorsOrigins,
@@ -90,6 +90,7 @@ pub(crate) struct Config {
     pub(crate) oauth_enabled: bool,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) limits: Limits,
+    pub(crate) refresh_tokens: RefreshTokens,
     /// What is odd but no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -122,9 +123,12 @@ pub(crate) struct GithubConfig {
 
 impl Config {
     /// What the authorization server offers; both servers say the same.
-    #[expect(clippy::unused_self, reason = "settings decide about it, one after the other")]
     pub(crate) fn offers(&self) -> Offers {
-        Offers::default()
+        let algorithm = self.signing.algorithm;
+        Offers {
+            openid: Some(algorithm).filter(|algorithm| !algorithm.is_symmetric()),
+            ..Offers::default()
+        }
     }
 
     /// Checks everything.
@@ -174,6 +178,15 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         oauth_enabled: r.boolean("MCP_OAUTH_ENABLED", true),
         lifetimes: lifetimes(r),
         limits: limits::read(r),
+        refresh_tokens: r
+            .parsed("REFRESH_TOKENS", |text| {
+                match text.to_ascii_lowercase().as_str() {
+                    "always" => Ok(RefreshTokens::Always),
+                    "offline_access" => Ok(RefreshTokens::OfflineAccess),
+                    _ => Err("must be always or offline_access"),
+                }
+            })
+            .unwrap_or_default(),
         listen,
         store,
         issuer: issuer?,

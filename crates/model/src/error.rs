@@ -41,6 +41,12 @@ pub enum ErrorCode {
     InvalidTarget,
     /// OpenID Connect Core §3.1.2.6.
     InteractionRequired,
+    /// OpenID Connect Core §3.1.2.6.
+    LoginRequired,
+    /// OpenID Connect Core §3.1.2.6.
+    RequestNotSupported,
+    /// OpenID Connect Core §3.1.2.6.
+    RequestUriNotSupported,
 }
 
 impl ErrorCode {
@@ -65,6 +71,9 @@ impl ErrorCode {
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidTarget => "invalid_target",
             Self::InteractionRequired => "interaction_required",
+            Self::LoginRequired => "login_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
         }
     }
 }

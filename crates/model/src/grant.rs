@@ -125,6 +125,9 @@ pub struct Code {
     pub redirect_uri_was_sent: bool,
     /// The PKCE challenge of the request.
     pub challenge: CodeChallenge,
+    /// The `nonce` of the request, for the ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
     /// When it ends.
     pub expires_at: Timestamp,
 }

@@ -7,7 +7,8 @@ use crate::{
     issuer::Issuer,
     key::Algorithm,
     resource::Resources,
-    scope::{OFFLINE_ACCESS, ScopeSet},
+    scope::{IDENTITY, OFFLINE_ACCESS, OPENID, ScopeSet},
+    token::CLAIMS,
 };
 
 /// What an authorization server offers beyond what it always does.
@@ -55,6 +56,14 @@ impl Offers {
         AuthMethod::WITHOUT_KEY.into_iter().chain(key).collect()
     }
 
+    /// Of the requested scopes those about the person that mean something here: none without `openid`, and none where no
+    /// ID tokens are issued.
+    #[must_use]
+    pub fn identity(self, requested: &ScopeSet) -> ScopeSet {
+        let asked = self.openid.is_some() && requested.contains(OPENID);
+        requested.filter(|scope| asked && IDENTITY.contains(&scope))
+    }
+
     /// What may be sent to the token endpoint.
     #[must_use]
     pub fn grant_types(self) -> Vec<GrantType> {
@@ -87,6 +96,38 @@ pub struct AuthorizationServerMetadata {
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
+    #[serde(flatten)]
+    openid: Option<OpenidMetadata>,
+}
+
+/// What an OpenID provider says besides ([OpenID Connect Discovery
+/// §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata)).
+#[derive(Clone, Debug, Serialize)]
+struct OpenidMetadata {
+    userinfo_endpoint: String,
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: [Algorithm; 1],
+    claims_supported: &'static [&'static str],
+    prompt_values_supported: [&'static str; 3],
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+}
+
+impl OpenidMetadata {
+    fn new(issuer: &Issuer, algorithm: Algorithm) -> Self {
+        Self {
+            userinfo_endpoint: issuer.endpoint("/userinfo"),
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: [algorithm],
+            claims_supported: CLAIMS,
+            // `none` never succeeds: a person is always asked.
+            prompt_values_supported: ["login", "consent", "select_account"],
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+        }
+    }
 }
 
 impl AuthorizationServerMetadata {
@@ -100,6 +141,9 @@ impl AuthorizationServerMetadata {
             .collect();
         let with_secret: Vec<_> = methods.iter().copied().filter(|m| *m != "none").collect();
         let mut scopes: Vec<String> = resources.all_scopes().iter().map(ToOwned::to_owned).collect();
+        if offers.openid.is_some() {
+            scopes.extend(IDENTITY.map(ToOwned::to_owned));
+        }
         scopes.push(OFFLINE_ACCESS.to_owned());
         Self {
             issuer: issuer.as_str().to_owned(),
@@ -118,6 +162,9 @@ impl AuthorizationServerMetadata {
             introspection_endpoint_auth_methods_supported: with_secret,
             code_challenge_methods_supported: ["S256"],
             authorization_response_iss_parameter_supported: offers.iss,
+            openid: offers
+                .openid
+                .map(|algorithm| OpenidMetadata::new(issuer, algorithm)),
         }
     }
 }

@@ -14,8 +14,15 @@ pub use hierarchy::{Circular, Hierarchy};
 pub const USUAL: [&str; 3] = ["read", "write", "admin"];
 /// The scope that asks for a refresh token (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
-/// Scopes about the person, not about a resource: they are accepted and open nothing.
-pub const IDENTITY: [&str; 3] = ["openid", "profile", "email"];
+/// The scope that asks who the person is ([OpenID Connect Core
+/// §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+pub const OPENID: &str = "openid";
+/// The scope that asks for their name, beside [`OPENID`].
+pub const PROFILE: &str = "profile";
+/// The scope that asks for their e-mail address, beside [`OPENID`].
+pub const EMAIL: &str = "email";
+/// Scopes about the person, not about a resource: they open no resource.
+pub const IDENTITY: [&str; 3] = [OPENID, PROFILE, EMAIL];
 
 /// One scope: printable ASCII without space, quote and backslash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -36,6 +36,70 @@ pub struct AccessClaims {
     pub username: String,
 }
 
+/// The `typ` of an ID token's header: never that of an access token.
+pub const ID_TOKEN_TYPE: &str = "JWT";
+
+/// The claims that ID tokens or the userinfo endpoint may carry.
+pub const CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "at_hash",
+    "name",
+    "preferred_username",
+    "profile",
+    "email",
+];
+
+/// The claims of an ID token ([OpenID Connect Core
+/// §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdClaims {
+    /// The issuer.
+    pub iss: String,
+    /// The user, by GitHub's number.
+    pub sub: String,
+    /// The client it is for.
+    pub aud: String,
+    /// When it ends, in seconds since the epoch.
+    pub exp: u64,
+    /// When it was issued, in seconds since the epoch.
+    pub iat: u64,
+    /// When the person came back from GitHub, in seconds since the epoch. GitHub does not tell when it last asked for a
+    /// password.
+    pub auth_time: u64,
+    /// The `nonce` of the authorization request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// Half a hash of the access token beside it (§3.1.3.6).
+    pub at_hash: String,
+    /// What the scopes tell of the person.
+    #[serde(flatten)]
+    pub person: PersonClaims,
+}
+
+/// What scopes tell of a person ([OpenID Connect Core
+/// §5.4](https://openid.net/specs/openid-connect-core-1_0.html#ScopeClaims)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonClaims {
+    /// `profile`: the name, if the person gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `profile`: the GitHub login. It can be renamed, and be somebody else's later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
+    /// `profile`: the person's page at GitHub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// `email`: the address that is public at GitHub. Nothing is said of who verified it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
 const REFRESH_PREFIX: &str = "mcp_rt_";
 
 /// A refresh token that was presented: which grant, the how-manieth, and a code that proves it was issued here.

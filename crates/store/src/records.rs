@@ -33,6 +33,15 @@ pub struct Login {
     pub state: Option<String>,
     /// The PKCE challenge.
     pub challenge: CodeChallenge,
+    /// The `nonce` of the request, for the ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// How many seconds ago the person may have logged in at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<u64>,
+    /// Who it has to be, if the client knows that already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<UserId>,
     /// What the token will be for.
     pub audience: ResourceUri,
     /// What the person is asked to allow.

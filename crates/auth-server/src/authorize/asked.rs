@@ -3,22 +3,35 @@
 use mcp_gateway_model::{
     client::{Client, GrantType},
     error::ErrorCode,
-    id::Login,
+    id::{Login, UserId},
     pkce::CodeChallenge,
-    resource::{Resources, Target},
-    scope::{IDENTITY, OFFLINE_ACCESS, ScopeSet},
+    resource::Target,
+    scope::{OFFLINE_ACCESS, ScopeSet},
 };
 
-use crate::{door::Rejection, github::Account, request::Parameters};
+use crate::{
+    door::Rejection,
+    github::Account,
+    id_token,
+    request::{Context, Parameters},
+};
 
 /// The most characters of `state`: what a cookie could hold as well.
 const LONGEST_STATE: usize = 2048;
+/// The most bytes of `nonce`.
+const LONGEST_NONCE: usize = 512;
 
 /// A request in valid types.
 #[derive(Debug)]
 pub(crate) struct Asked {
     /// The PKCE challenge.
     pub(crate) challenge: CodeChallenge,
+    /// What the ID token has to repeat.
+    pub(crate) nonce: Option<String>,
+    /// How many seconds ago the person may have logged in at most.
+    pub(crate) max_age: Option<u64>,
+    /// Who it has to be.
+    pub(crate) subject: Option<UserId>,
     /// What the token will be for.
     pub(crate) target: Target,
     /// What the person is asked to allow.
@@ -32,7 +45,8 @@ impl Asked {
     ///
     /// # Errors
     /// What goes to the client: the parameter that is wrong, and the rule.
-    pub(crate) fn read(query: &str, client: &Client, resources: &Resources) -> Result<Self, Rejection> {
+    pub(crate) async fn read(context: &Context, query: &str, client: &Client) -> Result<Self, Rejection> {
+        let settings = &context.server.settings;
         let parameters = Parameters::parse(query.as_bytes())?;
         state_can_be_echoed(&parameters)?;
         client_may_ask_for_codes(client)?;
@@ -42,14 +56,18 @@ impl Asked {
             parameters.get("code_challenge_method"),
         )
         .map_err(|why| Rejection::new(ErrorCode::InvalidRequest, why.to_string(), "pkce"))?;
-        let target = resources
+        let target = settings
+            .resources
             .resolve(parameters.get("resource"))
             .map_err(|why| Rejection::new(ErrorCode::InvalidTarget, why.to_string(), "bad_target"))?;
         let requested = ScopeSet::parse(parameters.get("scope").unwrap_or_default())
             .map_err(|why| Rejection::new(ErrorCode::InvalidScope, why.to_string(), "bad_scope"))?;
         Ok(Self {
             challenge,
-            scopes: granted(&requested, client, &target),
+            nonce: nonce(&parameters)?,
+            max_age: max_age(&parameters)?,
+            subject: subject(context, &parameters).await?,
+            scopes: granted(&requested, client, &target).union(&settings.offers.identity(&requested)),
             target,
             account: account(&parameters)?,
         })
@@ -109,24 +127,41 @@ fn response_is_a_code(parameters: &Parameters) -> Result<(), Rejection> {
             "response_mode",
         ));
     }
-    if parameters
-        .get("request")
-        .or(parameters.get("request_uri"))
-        .is_some()
-    {
-        return Err(Rejection::new(
-            ErrorCode::InvalidRequest,
-            "request and request_uri are not supported: send plain parameters",
-            "request_object",
-        ));
+    not_an_object(parameters, "request", ErrorCode::RequestNotSupported)?;
+    not_an_object(parameters, "request_uri", ErrorCode::RequestUriNotSupported)
+}
+
+/// OpenID Connect Core §6.1, §6.2: parameters in a signed object.
+fn not_an_object(parameters: &Parameters, name: &'static str, code: ErrorCode) -> Result<(), Rejection> {
+    if parameters.get(name).is_none() {
+        return Ok(());
     }
-    Ok(())
+    Err(Rejection::new(
+        code,
+        "request and request_uri are not supported: send plain parameters",
+        "request_object",
+    ))
+}
+
+/// `id_token_hint` (OpenID Connect Core §3.1.2.1): nobody but the person whom it names may log in.
+async fn subject(context: &Context, parameters: &Parameters) -> Result<Option<UserId>, Rejection> {
+    let Some(hint) = parameters.get("id_token_hint") else {
+        return Ok(None);
+    };
+    let named = id_token::subject(&context.server, hint, context.now).await?;
+    named.map(Some).ok_or_else(|| {
+        Rejection::new(
+            ErrorCode::InvalidRequest,
+            "id_token_hint is not an ID token of this server: leave it out",
+            "bad_id_token_hint",
+        )
+    })
 }
 
 /// What the person is asked to allow: of the requested scopes those that the resource has and, if the client registered for
 /// some of these, that it registered for; if nothing is left, the resource's default scopes. A client that registered only
 /// for scopes which the resource does not have (`openid`, or those of another server) is not limited by that: it could ask
-/// for nothing else. Identity scopes and `offline_access` open nothing and are kept.
+/// for nothing else. `offline_access` opens nothing and is kept.
 fn granted(requested: &ScopeSet, client: &Client, target: &Target) -> ScopeSet {
     let resource = &target.protected.resource;
     let registered = resource.scopes.intersection(&client.metadata.scope);
@@ -141,7 +176,32 @@ fn granted(requested: &ScopeSet, client: &Client, target: &Target) -> ScopeSet {
         .into_iter()
         .find(|set| !set.is_empty())
         .unwrap_or_else(|| open.clone());
-    chosen.union(&requested.filter(|s| s == OFFLINE_ACCESS || IDENTITY.contains(&s)))
+    chosen.union(&requested.filter(|s| s == OFFLINE_ACCESS))
+}
+
+/// `nonce` goes into the ID token as it came (OpenID Connect Core §3.1.2.1), so it has to be text, and not too much of it.
+fn nonce(parameters: &Parameters) -> Result<Option<String>, Rejection> {
+    let nonce = parameters.get("nonce");
+    if nonce.is_none_or(|nonce| nonce.len() <= LONGEST_NONCE && is_state(nonce)) {
+        return Ok(nonce.map(ToOwned::to_owned));
+    }
+    Err(Rejection::new(
+        ErrorCode::InvalidRequest,
+        "nonce must be UTF-8 text of at most 512 bytes without control characters",
+        "bad_nonce",
+    ))
+}
+
+/// `max_age` (OpenID Connect Core §3.1.2.1).
+fn max_age(parameters: &Parameters) -> Result<Option<u64>, Rejection> {
+    let parsed = parameters.get("max_age").map(str::parse).transpose();
+    parsed.map_err(|_| {
+        Rejection::new(
+            ErrorCode::InvalidRequest,
+            "max_age must be a whole number of seconds",
+            "bad_max_age",
+        )
+    })
 }
 
 /// `prompt` and `login_hint` (OpenID Connect Core §3.1.2.1). Consent is always asked for, so nothing can be answered without

@@ -45,7 +45,10 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Issued, Rejection> {
     if let Some(grant) = &lived {
         narrow(&server.settings.resources, grant, resource)?;
     }
-    let ready = issue::ready(call).await?;
+    let refreshes = lived
+        .as_ref()
+        .is_some_and(|grant| issue::may_refresh(call, &grant.scopes));
+    let ready = issue::ready(call, refreshes).await?;
     let grant = match store.redeem(&text.grant, &text.digest, now).await? {
         Redemption::Granted(grant) => grant,
         Redemption::Replayed => return Err(replayed(call, &code, lived.as_ref()).await),
@@ -64,6 +67,7 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Issued, Rejection> {
             audience: narrow(&server.settings.resources, &grant, resource)?,
             scopes: &grant.scopes,
             generation,
+            nonce: code.nonce.as_deref(),
         },
     )
     .await?;

@@ -9,28 +9,37 @@ use mcp_gateway_model::{
     clock::Timestamp,
     grant::Grant,
     resource::ResourceUri,
-    scope::ScopeSet,
+    scope::{OFFLINE_ACCESS, ScopeSet},
     secret::random_text,
     token::{AccessClaims, RefreshToken},
 };
 use serde::Serialize;
 
 use super::Call;
-use crate::{access_token, client_life, door::Rejection, keys::SigningKey};
+use crate::{
+    access_token, client_life,
+    door::Rejection,
+    id_token::{self, Beside},
+    keys::SigningKey,
+    settings::RefreshTokens,
+};
 
 /// Everything that issuing needs, ready before a code or a refresh token is used.
 pub(super) struct Ready {
     key: Arc<SigningKey>,
+    /// Whether there will be a refresh token.
+    refreshes: bool,
     /// Until when the grant will live.
     pub(super) until: Timestamp,
 }
 
-/// Fetches the key, and keeps the client at least as long as its grant will live.
-pub(super) async fn ready(call: &Call<'_>) -> Result<Ready, Rejection> {
+/// Fetches the key, and keeps the client at least as long as its grant will live: longer if it gets a refresh token
+/// (`refreshes`).
+pub(super) async fn ready(call: &Call<'_>, refreshes: bool) -> Result<Ready, Rejection> {
     let (server, now) = (&call.context.server, call.context.now);
     let store = server.store.as_ref();
     let lifetimes = &server.settings.lifetimes;
-    let until = if may_refresh(call) {
+    let until = if refreshes {
         now.plus(lifetimes.refresh_token.max(lifetimes.access_token))
     } else {
         now.plus(lifetimes.access_token)
@@ -38,6 +47,7 @@ pub(super) async fn ready(call: &Call<'_>) -> Result<Ready, Rejection> {
     client_life::used(call.context, &call.client.id, until).await?;
     Ok(Ready {
         key: server.keys.signing(store, now).await?,
+        refreshes,
         until,
     })
 }
@@ -52,9 +62,11 @@ pub(super) struct Entitlement<'a> {
     pub(super) scopes: &'a ScopeSet,
     /// The generation of the refresh token beside it.
     pub(super) generation: u64,
+    /// The `nonce` that an ID token beside it carries.
+    pub(super) nonce: Option<&'a str>,
 }
 
-/// Signs the access token, and seals the refresh token beside it.
+/// Signs the access token, and an ID token and a refresh token beside it.
 pub(super) async fn issue(
     call: &Call<'_>,
     ready: Ready,
@@ -79,21 +91,32 @@ pub(super) async fn issue(
         grant: grant.id.clone(),
         generation: entitlement.generation,
     };
-    let refresh_key = server.refresh_keys.first().filter(|_| may_refresh(call));
+    let refresh_key = server.refresh_keys.first().filter(|_| ready.refreshes);
+    let scope = claims.scope.clone();
+    let access_token = access_token::sign(Arc::clone(&ready.key), claims).await?;
+    let beside = Beside {
+        access_token: &access_token,
+        scopes: entitlement.scopes,
+        nonce: entitlement.nonce,
+    };
     Ok(Issued {
         refresh_token: refresh_key.map(|key| refresh.seal(key)),
-        scope: claims.scope.clone(),
-        access_token: access_token::sign(ready.key, claims).await?,
+        id_token: id_token::issue(server, ready.key, grant, beside, now).await?,
+        scope,
+        access_token,
         token_type: "Bearer",
         expires_in: lifetime.as_secs(),
     })
 }
 
-fn may_refresh(call: &Call<'_>) -> bool {
-    call.client
-        .metadata
-        .grant_types
-        .contains(&GrantType::RefreshToken)
+/// Whether a client that was granted `scopes` gets a refresh token.
+pub(super) fn may_refresh(call: &Call<'_>, scopes: &ScopeSet) -> bool {
+    let registered = &call.client.metadata.grant_types;
+    let granted = match call.context.server.settings.refresh_tokens {
+        RefreshTokens::Always => true,
+        RefreshTokens::OfflineAccess => scopes.contains(OFFLINE_ACCESS),
+    };
+    granted && registered.contains(&GrantType::RefreshToken)
 }
 
 /// The answer.
@@ -104,6 +127,8 @@ pub(super) struct Issued {
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
     scope: String,
 }
 

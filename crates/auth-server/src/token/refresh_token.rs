@@ -8,7 +8,7 @@ use mcp_gateway_model::{
     error::ErrorCode,
     grant::Grant,
     resource::ResourceUri,
-    scope::{IDENTITY, OFFLINE_ACCESS, ScopeSet},
+    scope::{OFFLINE_ACCESS, ScopeSet},
     token::RefreshToken,
 };
 use mcp_gateway_store::{Presented, Rotation};
@@ -43,7 +43,8 @@ pub(super) async fn refresh(call: &Call<'_>) -> Result<Issued, Rejection> {
     let scopes = narrowed_scopes(call, &grant)?;
     let audience = narrow(&server.settings.resources, &grant, call.form.get("resource"))?;
     still_admitted(call, &grant, audience).await?;
-    let ready = issue::ready(call).await?;
+    // Whoever was given a refresh token keeps one, also when the setting has changed since.
+    let ready = issue::ready(call, true).await?;
     let presented = Presented {
         generation: token.generation,
         grace: server.settings.lifetimes.refresh_grace,
@@ -67,6 +68,7 @@ pub(super) async fn refresh(call: &Call<'_>) -> Result<Issued, Rejection> {
             audience,
             scopes: &scopes,
             generation,
+            nonce: None,
         },
     )
     .await?;
@@ -82,8 +84,10 @@ fn narrowed_scopes(call: &Call<'_>, grant: &Grant) -> Result<ScopeSet, Rejection
     };
     let rejected = |description: String, reason| Rejection::new(ErrorCode::InvalidScope, description, reason);
     let asked = ScopeSet::parse(text).map_err(|bad| rejected(bad.to_string(), "scope_malformed"))?;
-    let catalogue = call.context.server.settings.resources.all_scopes();
-    let asked = asked.filter(|s| catalogue.contains(s) || IDENTITY.contains(&s) || s == OFFLINE_ACCESS);
+    let settings = &call.context.server.settings;
+    let catalogue = settings.resources.all_scopes();
+    let identity = settings.offers.identity(&asked);
+    let asked = asked.filter(|s| catalogue.contains(s) || s == OFFLINE_ACCESS || identity.contains(s));
     if asked.is_empty() {
         Ok(grant.scopes.clone())
     } else if grant.scopes.covers(&asked) {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use mcp_gateway_model::{client::GrantType, clock::Clock, scope::ScopeSet};
+use mcp_gateway_model::{client::GrantType, clock::Clock, key::Algorithm, scope::ScopeSet};
 use mcp_gateway_store::{Rate, Store};
 use reqwest::StatusCode;
 
@@ -160,14 +160,18 @@ async fn a_client_that_did_not_register_for_codes_gets_none() {
 
 #[actix_web::test]
 async fn what_would_send_the_answer_elsewhere_is_refused() {
-    for (name, value) in [
-        ("response_mode", "fragment"),
-        ("response_mode", "form_post"),
-        ("request", "e30.e30."),
-        ("request_uri", "https://evil.example.com/r"),
+    for (name, value, code) in [
+        ("response_mode", "fragment", "invalid_request"),
+        ("response_mode", "form_post", "invalid_request"),
+        ("request", "e30.e30.", "request_not_supported"),
+        (
+            "request_uri",
+            "https://evil.example.com/r",
+            "request_uri_not_supported",
+        ),
     ] {
         let (error, text) = error_of(&[(name, Some(value))]).await;
-        assert_eq!(error, "invalid_request");
+        assert_eq!(error, code);
         assert!(text.contains(name), "{text}");
     }
 }
@@ -212,7 +216,7 @@ async fn nothing_is_answered_without_a_person() {
 
 #[actix_web::test]
 async fn unknown_scopes_are_dropped_and_nothing_left_means_the_default() {
-    let site = Site::start().await;
+    let site = Site::start_with(|settings| settings.offers.openid = Some(Algorithm::EdDsa)).await;
     let client = site.client(&[REDIRECT]).await;
     for (asked, granted) in [
         (Some("write nonsense"), "write"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mcp_gateway_model::{
     id::{Login, UserId},
+    key::Algorithm,
     secret::Secret,
 };
 use mcp_gateway_store::Store;
@@ -133,7 +134,7 @@ async fn a_forged_or_foreign_refresh_token_is_merely_unknown() {
 
 #[actix_web::test]
 async fn scopes_can_be_narrowed_for_one_access_token_and_never_widened() {
-    let desk = Desk::start().await;
+    let desk = Desk::start_with(|settings| settings.offers.openid = Some(Algorithm::EdDsa)).await;
     let client = desk.public_client().await;
     let (_, refresh) = desk.tokens(&client).await;
     for scope in ["read openid", "openid", "\u{e9}"] {

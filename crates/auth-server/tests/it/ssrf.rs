@@ -120,7 +120,10 @@ async fn a_request_object_is_not_fetched() {
     for address in trap.addresses("request") {
         let request = site.request(&client, &[("request_uri", Some(&address))]);
         let got = Browser::new(&site).get(&request).await;
-        assert_eq!(got.parameter("error").as_deref(), Some("invalid_request"));
+        assert_eq!(
+            got.parameter("error").as_deref(),
+            Some("request_uri_not_supported")
+        );
     }
     assert!(trap.is_untouched());
 }

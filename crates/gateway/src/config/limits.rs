@@ -19,6 +19,7 @@ pub(crate) const KEYS: &[&str] = &[
     "client_failures",
     "introspect",
     "revoke",
+    "userinfo",
 ];
 
 pub(super) fn read(r: &mut Reader<'_>) -> Limits {
@@ -49,6 +50,7 @@ fn field<'a>(limits: &'a mut Limits, key: &str) -> Option<&'a mut Rate> {
         "client_failures" => &mut limits.client_failures,
         "introspect" => &mut limits.introspect,
         "revoke" => &mut limits.revoke,
+        "userinfo" => &mut limits.userinfo,
         _ => return None,
     })
 }

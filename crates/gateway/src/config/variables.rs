@@ -138,6 +138,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "seconds a refresh token lives since its last use",
     ),
     plain(
+        "REFRESH_TOKENS",
+        "always",
+        "always, or offline_access: only clients that were granted that scope get refresh tokens",
+    ),
+    plain(
         "SESSION_TIMEOUT",
         "300",
         "seconds a person has for consent and login",

@@ -174,6 +174,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         },
         sealing_secrets: sealing_secrets.iter().map(copy).collect(),
         offers: config.offers(),
+        refresh_tokens: config.refresh_tokens,
         resource_servers: config
             .resource_servers
             .iter()

@@ -9,6 +9,7 @@ mod clients;
 mod conformance;
 mod documents;
 mod forged;
+mod openid_connect;
 mod predecessor;
 mod replicas;
 mod routes;

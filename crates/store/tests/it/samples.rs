@@ -94,6 +94,9 @@ pub(crate) fn login() -> Login {
         redirect_uri_was_sent: true,
         state: Some("a state \u{1F980} \"quoted\"".into()),
         challenge: challenge(),
+        nonce: None,
+        max_age: None,
+        subject: None,
         audience: audience(),
         scopes: ScopeSet::parse("read write").unwrap(),
         browser: digest("browser"),
@@ -152,6 +155,7 @@ pub(crate) fn code_of(grant: &Grant) -> Code {
         redirect_uri: redirect(),
         redirect_uri_was_sent: false,
         challenge: challenge(),
+        nonce: None,
         expires_at: grant.expires_at,
     }
 }

@@ -27,6 +27,7 @@ fn code(stand: &Stand) -> Code {
         redirect_uri: RedirectUri::parse("https://client.example/callback").unwrap(),
         redirect_uri_was_sent: true,
         challenge: CodeChallenge::of(&"v".repeat(43)),
+        nonce: None,
         expires_at: Timestamp::from_secs(NOW + 60),
     }
 }

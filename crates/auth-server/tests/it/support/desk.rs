@@ -344,6 +344,7 @@ pub(crate) async fn put_code(
         redirect_uri: RedirectUri::parse(REDIRECT).unwrap(),
         redirect_uri_was_sent: true,
         challenge: CodeChallenge::of(VERIFIER),
+        nonce: None,
         expires_at,
     };
     change(&mut grant, &mut code);

@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use mcp_gateway_auth_server::{
-    AuthServer, GithubSettings, Lifetimes, Limits, Settings, routes, settings::SigningSettings,
+    AuthServer, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings, routes, settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -217,6 +217,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
             ..SigningSettings::default()
         },
         offers: Offers::default(),
+        refresh_tokens: RefreshTokens::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }

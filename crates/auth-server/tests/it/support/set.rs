@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use mcp_gateway_auth_server::{GithubSettings, Lifetimes, Limits, Settings, settings::SigningSettings};
+use mcp_gateway_auth_server::{
+    GithubSettings, Lifetimes, Limits, RefreshTokens, Settings, settings::SigningSettings,
+};
 use mcp_gateway_model::{
     access::AllowedUsers,
     cors::CorsOrigins,
@@ -83,6 +85,7 @@ pub(crate) fn settings() -> Settings {
             ..SigningSettings::default()
         },
         offers: Offers::default(),
+        refresh_tokens: RefreshTokens::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }
