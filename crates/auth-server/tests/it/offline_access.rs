@@ -1,5 +1,7 @@
 //! Who gets a refresh token: OpenID Connect Core §11, and the setting `REFRESH_TOKENS`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use mcp_gateway_auth_server::RefreshTokens;
 use mcp_gateway_model::{clock::Timestamp, id::UserId, scope::ScopeSet};
 use mcp_gateway_store::Store;

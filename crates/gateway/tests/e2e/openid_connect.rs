@@ -25,13 +25,12 @@ async fn openid_client_logs_in_verifies_the_id_token_and_asks_who_it_is() {
     assert_eq!(seen["userinfo"]["sub"], "583231");
     assert_eq!(seen["userinfo"]["preferred_username"], "octocat");
     assert_eq!(seen["refreshedClaims"]["sub"], "583231");
-    assert_eq!(
-        seen["refreshedClaims"]["auth_time"],
-        seen["claims"]["auth_time"]
-    );
+    assert_eq!(seen["refreshedClaims"]["auth_time"], seen["claims"]["auth_time"]);
     assert_eq!(seen["pages"].as_array().unwrap().len(), 2, "{seen}");
     let http = world.http();
-    let protected = world.mcp_url().replace("/mcp", "/.well-known/openid-configuration");
+    let protected = world
+        .mcp_url()
+        .replace("/mcp", "/.well-known/openid-configuration");
     let there: Value = http.get(protected).send().await.unwrap().json().await.unwrap();
     let document = format!("{}/.well-known/openid-configuration", world.issuer());
     let here: Value = http.get(document).send().await.unwrap().json().await.unwrap();
@@ -45,10 +44,7 @@ async fn an_id_token_opens_no_server() {
     let seen = openid_client(&world).await;
     let (http, mcp_url) = (world.http(), world.mcp_url());
     let id_token = seen["idToken"].as_str();
-    assert_eq!(
-        status(&http, &mcp_url, id_token).await,
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(status(&http, &mcp_url, id_token).await, StatusCode::UNAUTHORIZED);
     let who = call_tool(&http, &mcp_url, seen["accessToken"].as_str().unwrap(), "whoami").await;
     assert_eq!(who["user_id"], "583231", "{who}");
 }
