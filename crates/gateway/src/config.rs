@@ -1,5 +1,6 @@
 //! The configuration: read from all its sources at once, checked as a whole, typed from here on.
 
+mod api_key;
 mod dotenv;
 mod faults;
 mod keys;
@@ -28,6 +29,7 @@ use mcp_gateway_model::{
     resource::Resources,
     secret::Secret,
 };
+use mcp_gateway_verifier::ApiKey;
 use url::Url;
 
 pub(crate) use faults::Faults;
@@ -85,9 +87,11 @@ pub(crate) struct Config {
     pub(crate) signing: SigningConfig,
     /// Empty with the embedded engine, which keeps a key of its own.
     pub(crate) sealing_secrets: Vec<Secret>,
+    /// The configured key, and what it opens; where a verifier runs.
+    pub(crate) api_key: Option<ApiKey>,
     pub(crate) pass_token: bool,
     pub(crate) metadata_at_issuer: bool,
-    /// Whether there is an authorization server at all; without one only personal access tokens are good.
+    /// Whether there is an authorization server at all; without one only the API key and personal access tokens are.
     pub(crate) oauth_enabled: bool,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) limits: Limits,
@@ -152,9 +156,9 @@ impl Config {
 
 fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
     let listen = listen(r);
-    refuse_what_is_not_enforced(r);
     let issuer = resources::issuer(r, &listen);
     let (resources, resource_servers) = resources::read(r, issuer.as_ref(), role);
+    let api_key = api_key::read(r, &resources, role);
     let signing = keys::signing(r, role);
     let store = store::read(r, role);
     let sealing_secrets = keys::sealing(r, role, &store);
@@ -195,6 +199,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         resource_servers,
         signing,
         sealing_secrets,
+        api_key,
         warnings: warnings(r, role),
     })
 }
@@ -318,14 +323,6 @@ fn lifetimes(r: &mut Reader<'_>) -> Lifetimes {
     }
 }
 
-/// What is configured but not enforced is a fault, never ignored.
-fn refuse_what_is_not_enforced(r: &mut Reader<'_>) {
-    if r.has("MCP_API_KEY") {
-        r.faults
-            .add("MCP_API_KEY", "is not enforced by this release: remove it");
-    }
-}
-
 fn warnings(r: &mut Reader<'_>, role: Role) -> Vec<String> {
     let mut warnings = std::mem::take(&mut r.warnings);
     if r.has("MCP_PROTOCOL_VERSION") {
@@ -349,7 +346,7 @@ fn warnings(r: &mut Reader<'_>, role: Role) -> Vec<String> {
     }
     if !r.boolean("MCP_OAUTH_ENABLED", true) {
         warnings.push(
-            "MCP_OAUTH_ENABLED=false: nobody can log in, and only personal access tokens are good".to_owned(),
+            "MCP_OAUTH_ENABLED=false: nobody can log in, and only MCP_API_KEY and personal access tokens are good".to_owned(),
         );
     }
     if role == Role::Verifier {

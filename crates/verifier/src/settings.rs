@@ -43,7 +43,7 @@ pub struct Settings {
 }
 
 /// A key that the operator configured for programs that can nothing else.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiKey {
     /// The SHA-256 of the key.
     pub digest: Digest,

@@ -126,6 +126,9 @@ impl Sources {
                 None => faults.add("resource", "must be a list of tables: [[resource]]"),
             }
         }
+        if let Some(value) = file.remove("api_key") {
+            spell_out(file, value, faults);
+        }
         if let Some(value) = file.remove("limits") {
             match value.into_table() {
                 Ok(table) => self.limits = table,
@@ -211,6 +214,24 @@ impl Sources {
                 (None, None) => continue,
             };
             self.given.insert(variable.name, given);
+        }
+    }
+}
+
+/// The table `[api_key]`: its keys are settings with a longer name.
+fn spell_out(file: &mut Map<String, Value>, value: Value, faults: &mut Faults) {
+    let Ok(table) = value.into_table() else {
+        return faults.add("api_key", "must be a table: [api_key]");
+    };
+    for (key, value) in table {
+        let setting = format!("api_key: {key}");
+        if !["resources", "scopes"].contains(&key.as_str()) {
+            faults.add(
+                setting,
+                "is not a key of [api_key]: there are resources and scopes; the key itself is MCP_API_KEY",
+            );
+        } else if file.insert(format!("mcp_api_key_{key}"), value).is_some() {
+            faults.add(setting, format!("and mcp_api_key_{key} are both set"));
         }
     }
 }

@@ -170,9 +170,22 @@ pub(crate) const VARIABLES: &[Variable] = &[
     plain(
         "MCP_OAUTH_ENABLED",
         "true",
-        "false: no OAuth endpoints, nobody can log in; only personal access tokens are good",
+        "false: no OAuth endpoints, nobody can log in; only MCP_API_KEY and personal access tokens are good",
     ),
-    secret("MCP_API_KEY", "refused: not enforced by this release"),
+    secret(
+        "MCP_API_KEY",
+        "one key of 32 characters or more, a bearer token of the user api-key; needs the two below",
+    ),
+    plain(
+        "MCP_API_KEY_RESOURCES",
+        "",
+        "addresses of the protected servers that MCP_API_KEY opens, comma-separated",
+    ),
+    plain(
+        "MCP_API_KEY_SCOPES",
+        "",
+        "scopes that MCP_API_KEY has there, comma-separated",
+    ),
     plain(
         "MCP_HTTPS_ENABLED",
         "false",

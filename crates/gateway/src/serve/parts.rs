@@ -207,7 +207,7 @@ fn verifier(
         offers: config.offers(),
         oauth_enabled: config.oauth_enabled,
         allowed_users: config.allowed_users.clone(),
-        api_key: None,
+        api_key: config.api_key.clone(),
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)
         .map(Arc::new)

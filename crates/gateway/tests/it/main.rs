@@ -5,6 +5,7 @@
 mod support;
 
 mod algorithms;
+mod api_key;
 mod apart;
 mod check_config;
 mod command_line;
