@@ -71,7 +71,6 @@ impl Role {
 
 /// A configuration without faults.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent settings, each a yes or no")]
 pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) logs: LogConfig,

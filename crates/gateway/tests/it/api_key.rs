@@ -31,7 +31,9 @@ fn configured() -> Asked {
 #[tokio::test]
 async fn the_key_opens_what_is_configured_and_is_in_no_log() {
     let stage = Stage::new();
-    let server = stage.serve(&[&settings()[..], &[("LOG_LEVEL", "trace")]].concat()).await;
+    let server = stage
+        .serve(&[&settings()[..], &[("LOG_LEVEL", "trace")]].concat())
+        .await;
     let verified = verify(&server, KEY).await;
     assert_eq!(verified.status(), StatusCode::OK);
     for name in ["x-user-id", "x-user-name", "x-auth-client"] {
@@ -75,12 +77,20 @@ async fn a_key_that_is_weak_or_opens_nothing_in_particular_is_a_fault() {
     }
     let long = "k".repeat(4097);
     for (name, value, problem) in [
-        ("MCP_API_KEY", "a key with spaces, which no header can carry", "bearer token"),
+        (
+            "MCP_API_KEY",
+            "a key with spaces, which no header can carry",
+            "bearer token",
+        ),
         ("MCP_API_KEY", "=9f86d081884c7d659a2feaa0c55ad015", "bearer token"),
         ("MCP_API_KEY", &long, "at most 4096"),
         ("MCP_API_KEY_RESOURCES", "", "is not set"),
         ("MCP_API_KEY_RESOURCES", "https://*.gateway.test", "is a pattern"),
-        ("MCP_API_KEY_RESOURCES", "https://elsewhere.test/mcp", "not a server"),
+        (
+            "MCP_API_KEY_RESOURCES",
+            "https://elsewhere.test/mcp",
+            "not a server",
+        ),
         ("MCP_API_KEY_RESOURCES", "echo", "echo: resource"),
         ("MCP_API_KEY_SCOPES", "", "is not set"),
         ("MCP_API_KEY_SCOPES", "re\"ad", "quotes"),
@@ -101,7 +111,9 @@ async fn the_table_of_the_file_says_the_same_as_the_variables() {
             .with("MCP_API_KEY_FILE", "key")
             .toml(table)
     };
-    let asked = file("[api_key]\nresources = [\"https://echo.gateway.test/mcp\", \"https://notes.gateway.test\"]\nscopes = [\"read\", \"write\"]\n");
+    let asked = file(
+        "[api_key]\nresources = [\"https://echo.gateway.test/mcp\", \"https://notes.gateway.test\"]\nscopes = [\"read\", \"write\"]\n",
+    );
     asked.is_fine("serve").await;
     assert_eq!(
         asked.effective("MCP_API_KEY").await,
@@ -123,5 +135,8 @@ async fn what_belongs_to_a_key_that_is_not_there_is_warned_of() {
     let asked = Asked::small().with("MCP_API_KEY_SCOPES", "read");
     asked.is_fine("serve").await;
     let warnings = asked.warnings_of("serve").await;
-    assert!(warnings.contains("MCP_API_KEY_SCOPES has no effect"), "{warnings}");
+    assert!(
+        warnings.contains("MCP_API_KEY_SCOPES has no effect"),
+        "{warnings}"
+    );
 }

@@ -5,8 +5,8 @@
 mod support;
 
 mod algorithms;
-mod api_key;
 mod apart;
+mod api_key;
 mod check_config;
 mod command_line;
 mod configuration_documents;
