@@ -6,7 +6,10 @@ mod inquirer;
 
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 
+use mcp_gateway_model::{grant::Grant, resource::ResourceUri};
+
 use crate::{
+    admit::{Refusal, admit},
     door::Rejection,
     introspect::{
         answer::{active, inactive},
@@ -38,8 +41,37 @@ pub(crate) async fn introspect(
     let Some(token) = Presented::read(&context, form.require("token")?).await? else {
         return Ok(inactive());
     };
-    if !inquirer.may_know(&server.settings.resources, &token) || !token.is_live(&context).await? {
+    let resources = &server.settings.resources;
+    if !inquirer.may_know(resources, &token) || !token.is_live(&context).await? {
         return Ok(inactive());
     }
-    Ok(active(&context, &token))
+    let mut audiences = inquirer.audiences(resources, token.grant());
+    if let Presented::Personal(grant) = &token {
+        audiences = still_open(&context, grant, audiences).await?;
+        if audiences.is_empty() {
+            return Ok(inactive());
+        }
+    }
+    Ok(active(&context, &token, &audiences))
+}
+
+/// Those of the audiences at which the access rules still let the person of a personal access token in: nobody refreshes it,
+/// so they are applied whenever it is looked at.
+async fn still_open(
+    context: &Context,
+    grant: &Grant,
+    audiences: Vec<ResourceUri>,
+) -> Result<Vec<ResourceUri>, Rejection> {
+    let mut open = Vec::new();
+    let Some(user) = &grant.user else {
+        return Ok(open);
+    };
+    for audience in audiences {
+        match admit(&context.server, user, &audience).await {
+            Ok(_) => open.push(audience),
+            Err(Refusal::Store(error)) => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    Ok(open)
 }

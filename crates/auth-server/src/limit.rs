@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
-use mcp_gateway_model::{clock::Timestamp, id::ClientId, secret::Digest};
+use mcp_gateway_model::{
+    clock::Timestamp,
+    id::{ClientId, GrantId},
+    secret::Digest,
+};
 use mcp_gateway_store::{Rate, Store};
 
 use crate::{door::Rejection, request::Context};
@@ -34,6 +38,27 @@ pub(crate) async fn by_client(
 ) -> Result<(), Rejection> {
     let server = &context.server;
     let bucket = Digest::of(format!("{endpoint} client {client}").as_bytes());
+    take(
+        server.store.as_ref(),
+        &bucket,
+        server.settings.limits.client,
+        context.now,
+    )
+    .await
+}
+
+/// Takes a permit for what the holder of a personal access token does at an endpoint: what stands in its client's place
+/// is shared by all of them.
+///
+/// # Errors
+/// As [`by_address`].
+pub(crate) async fn by_grant(
+    context: &Context,
+    endpoint: &'static str,
+    grant: &GrantId,
+) -> Result<(), Rejection> {
+    let server = &context.server;
+    let bucket = Digest::of(format!("{endpoint} grant {grant}").as_bytes());
     take(
         server.store.as_ref(),
         &bucket,

@@ -9,7 +9,7 @@ use mcp_gateway_model::{
     error::ErrorCode,
     grant::Grant,
     id::GrantId,
-    token::{AccessClaims, RefreshToken},
+    token::{AccessClaims, PersonalAccessToken, RefreshToken},
 };
 use mcp_gateway_store::Presented as PresentedRefresh;
 
@@ -27,6 +27,8 @@ pub(crate) enum Presented {
     Access(Box<(AccessClaims, Grant)>),
     /// A refresh token, of any generation.
     Refresh(Box<(RefreshToken, Grant)>),
+    /// A personal access token.
+    Personal(Box<Grant>),
 }
 
 impl Presented {
@@ -34,6 +36,10 @@ impl Presented {
     /// `token_type_hint` is not needed.
     pub(crate) async fn read(context: &Context, text: &str) -> Result<Option<Self>, Rejection> {
         let (server, now) = (&context.server, context.now);
+        if PersonalAccessToken::looks_like(text) {
+            let grant = personal(context, text).await?;
+            return Ok(grant.map(|grant| Self::Personal(Box::new(grant))));
+        }
         if !RefreshToken::looks_like(text) {
             let live = access_token::open(server, text, now).await?;
             return Ok(live.map(|live| Self::Access(Box::new((live.claims, live.grant)))));
@@ -50,6 +56,7 @@ impl Presented {
         match self {
             Self::Access(access) => &access.1,
             Self::Refresh(refresh) => &refresh.1,
+            Self::Personal(grant) => grant,
         }
     }
 
@@ -69,11 +76,20 @@ impl Presented {
     }
 }
 
+/// The living grant that a personal access token opens. What has not the form of one costs no look at the store.
+async fn personal(context: &Context, text: &str) -> Result<Option<Grant>, Rejection> {
+    let Some(token) = PersonalAccessToken::read(text) else {
+        return Ok(None);
+    };
+    let grant = context.server.store.grant(&token.grant, context.now).await?;
+    Ok(grant.filter(|grant| token.opens(grant)))
+}
+
 /// Who asks about a token or gives it back.
 pub(crate) enum Caller {
     /// A client, by its own credentials.
     Client(Box<Client>),
-    /// Whoever holds a live access token of this grant.
+    /// Whoever holds a live access token, or the personal access token, of this grant.
     Holder(GrantId),
 }
 
@@ -97,7 +113,8 @@ impl Caller {
         Ok(Self::Client(Box::new(client)))
     }
 
-    /// Reads who holds the live access token in the request, if there is a token. The call counts as one of its client's.
+    /// Reads who holds the live token in the request, if there is one. The call counts as one of its client's; those of a
+    /// personal access token as its own.
     ///
     /// # Errors
     /// `invalid_token` for a bearer token that is not live, 429 for a client that comes too often.
@@ -116,6 +133,11 @@ impl Caller {
                 "the request must authenticate one way only",
                 "two_authentications",
             ));
+        }
+        if PersonalAccessToken::looks_like(token) {
+            let grant = personal(context, token).await?.ok_or_else(dead_bearer)?;
+            limit::by_grant(context, endpoint, &grant.id).await?;
+            return Ok(Some(Self::Holder(grant.id)));
         }
         let live = access_token::open(&context.server, token, context.now).await?;
         let live = live.ok_or_else(dead_bearer)?;

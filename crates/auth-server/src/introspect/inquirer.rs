@@ -1,7 +1,10 @@
 //! Who asks ([RFC 7662 §2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)).
 
 use actix_web::HttpRequest;
-use mcp_gateway_model::resource::{ResourceUri, Resources};
+use mcp_gateway_model::{
+    grant::Grant,
+    resource::{ResourceUri, Resources},
+};
 
 use crate::{
     client_auth::{AuthenticatedClient, Credentials, authenticate, not_authenticated, wrong_secret},
@@ -53,16 +56,30 @@ impl Inquirer {
         match (self, token) {
             (Self::Caller(caller), token) => caller.owns(token.grant()),
             (Self::Resource(_), Presented::Refresh(_)) => false,
-            (Self::Resource(own), Presented::Access(access)) => {
-                let own = resources.of_audience(own.as_str());
-                let audience = resources.of_audience(&access.0.aud);
-                match (own, audience) {
-                    (Some(own), Some(audience)) => own.identity == audience.identity,
-                    _ => false,
-                }
-            }
+            (Self::Resource(own), Presented::Access(access)) => is_meant(resources, own, &access.0.aud),
+            (Self::Resource(_), Presented::Personal(grant)) => !self.audiences(resources, grant).is_empty(),
         }
     }
+
+    /// The audiences of a grant that this inquirer may know about: a resource server its own.
+    pub(super) fn audiences(&self, resources: &Resources, grant: &Grant) -> Vec<ResourceUri> {
+        let all = grant.audiences.iter();
+        match self {
+            Self::Caller(_) => all.cloned().collect(),
+            Self::Resource(own) => all
+                .filter(|audience| is_meant(resources, own, audience.as_str()))
+                .cloned()
+                .collect(),
+        }
+    }
+}
+
+/// Whether `audience` means the resource `own`.
+fn is_meant(resources: &Resources, own: &ResourceUri, audience: &str) -> bool {
+    let own = resources.of_audience(own.as_str());
+    let meant = resources.of_audience(audience);
+    own.zip(meant)
+        .is_some_and(|(own, meant)| own.identity == meant.identity)
 }
 
 fn resource_server<'a>(servers: &'a [ResourceServer], id: &str) -> Option<&'a ResourceServer> {

@@ -22,6 +22,7 @@ mod openid;
 mod openid_login;
 mod pages;
 mod personal_tokens;
+mod personal_tokens_presented;
 mod rfc6749_authorize;
 mod rfc6749_client;
 mod rfc6749_refresh;
