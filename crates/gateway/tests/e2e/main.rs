@@ -6,6 +6,7 @@
 mod support;
 
 mod clients;
+mod clients_matrix;
 mod conformance;
 mod documents;
 mod forged;

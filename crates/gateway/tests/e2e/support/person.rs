@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::{
     Client, Response, StatusCode,
-    header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE},
+    header::{COOKIE, LOCATION, ORIGIN, REFRESH, SET_COOKIE},
 };
 use url::Url;
 
@@ -54,7 +54,19 @@ impl Person {
         let back = self.http.post(action).form(&form).send().await.unwrap();
         let callback = location(&back);
         let done = self.get(&callback).await;
-        Url::parse(&location(&done)).unwrap()
+        // an address that opens an application is on a page, and not where the browser goes
+        let refresh = done.headers().get(REFRESH).map(|value| value.to_str().unwrap());
+        let target = refresh.map_or_else(
+            || location(&done),
+            |value| value.strip_prefix("0; url=").unwrap().to_owned(),
+        );
+        Url::parse(&target).unwrap()
+    }
+
+    /// Opens an authorization URL that the server answers at once with a redirect to the client.
+    pub(crate) async fn sent_back_at_once(&mut self, url: &str) -> Url {
+        let answer = self.get(url).await;
+        Url::parse(&location(&answer)).unwrap()
     }
 
     async fn get(&mut self, url: &str) -> Response {
