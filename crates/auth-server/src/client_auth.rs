@@ -1,15 +1,26 @@
 //! Client authentication ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)), the same step at every
-//! endpoint: a client that has a secret must present it, and one that has none must not.
+//! endpoint: a client that has a secret must present it, one that has keys must sign, and one that has neither must not.
 //!
 //! A confidential client may present its secret either way, whichever it registered: both prove the same.
 
+mod assertion;
+mod client_keys;
 mod credentials;
 mod guessing;
+mod key_source;
+
+use std::borrow::Cow;
 
 use actix_web::http::header::{self, HeaderValue};
-use mcp_gateway_model::{client::Client, error::ErrorCode, id::ClientId};
+use mcp_gateway_model::{
+    client::{AuthMethod, Client},
+    error::ErrorCode,
+    id::ClientId,
+    secret::Secret,
+};
 
-pub(crate) use credentials::{Credentials, bearer, claimed};
+pub(crate) use client_keys::ClientKeys;
+pub(crate) use credentials::{Credentials, Proof, bearer, claimed};
 pub(crate) use guessing::wrong_secret;
 
 use crate::{door::Rejection, limit, request::Context};
@@ -39,33 +50,51 @@ async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, R
         Ok(id) => server.store.client(&id, context.now).await?,
         Err(_) => None,
     };
-    let refused = match client {
-        None => "unknown_client",
-        Some(client) => match (&client.secret, &credentials.secret) {
-            (Some(expected), Some(presented)) if *expected == presented.digest() => {
-                return Ok(client);
+    match (client, &credentials.proof) {
+        (None, Proof::Assertion(_)) => Err(assertion::not_accepted("unknown_client")),
+        (None, _) => Err(not_authenticated("unknown_client")),
+        (Some(client), Proof::Assertion(assertion)) => {
+            assertion.prove(context, &client).await?;
+            Ok(client)
+        }
+        (Some(client), Proof::Secret(presented)) => {
+            by_secret(context, &client, presented).await?;
+            Ok(client)
+        }
+        (Some(client), Proof::Nothing) => match client.metadata.token_endpoint_auth_method {
+            AuthMethod::None => Ok(client),
+            AuthMethod::PrivateKeyJwt => Err(assertion::not_accepted("assertion_missing")),
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
+                Err(not_authenticated("secret_missing"))
             }
-            (Some(_), Some(_)) => {
-                wrong_secret(context, &credentials.id).await?;
-                "wrong_secret"
-            }
-            (Some(_), None) => "secret_missing",
-            (None, Some(_)) => "public_client_with_secret",
-            (None, None) => return Ok(client),
         },
-    };
-    Err(not_authenticated(refused))
+    }
+}
+
+async fn by_secret(context: &Context, client: &Client, presented: &Secret) -> Result<(), Rejection> {
+    match (client.metadata.token_endpoint_auth_method, client.secret) {
+        (AuthMethod::None, _) => Err(not_authenticated("public_client_with_secret")),
+        (AuthMethod::PrivateKeyJwt, _) => Err(assertion::not_accepted("secret_for_an_assertion")),
+        (_, Some(expected)) if expected == presented.digest() => Ok(()),
+        _ => {
+            wrong_secret(context, client.id.as_str()).await?;
+            Err(not_authenticated("wrong_secret"))
+        }
+    }
 }
 
 /// The one answer to whoever did not prove who it is (RFC 6749 §5.2), with the challenge that every 401 has
 /// ([RFC 9110 §15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
 pub(crate) fn not_authenticated(reason: &'static str) -> Rejection {
-    Rejection::new(
-        ErrorCode::InvalidClient,
+    invalid_client(
         "the client is unknown, or did not prove who it is: register again, or send the client_secret that was issued",
         reason,
     )
-    .with_header(
+}
+
+/// `invalid_client`, in words that say more.
+pub(crate) fn invalid_client(description: impl Into<Cow<'static, str>>, reason: &'static str) -> Rejection {
+    Rejection::new(ErrorCode::InvalidClient, description, reason).with_header(
         header::WWW_AUTHENTICATE,
         HeaderValue::from_static("Basic realm=\"clients\", charset=\"UTF-8\""),
     )

@@ -127,7 +127,11 @@ impl Caller {
         let Some(token) = bearer(request)? else {
             return Ok(None);
         };
-        if form.get("client_secret").is_some() {
+        if form
+            .get("client_secret")
+            .or(form.get("client_assertion"))
+            .is_some()
+        {
             return Err(Rejection::new(
                 ErrorCode::InvalidRequest,
                 "the request must authenticate one way only",

@@ -83,6 +83,10 @@ async fn admit_and_add(
 
 /// A secret for a client that is to have one.
 pub(crate) fn issue_secret(metadata: &ClientMetadata) -> Option<Secret> {
-    let is_confidential = metadata.token_endpoint_auth_method != AuthMethod::None;
-    is_confidential.then(|| Secret::generate(SecretKind::ClientSecret))
+    match metadata.token_endpoint_auth_method {
+        AuthMethod::None | AuthMethod::PrivateKeyJwt => None,
+        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
+            Some(Secret::generate(SecretKind::ClientSecret))
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    client::{AuthMethod, GrantType},
+    client::{AssertionAlgorithm, AuthMethod, GrantType},
     issuer::Issuer,
     key::Algorithm,
     resource::Resources,
@@ -39,7 +39,7 @@ impl Default for Offers {
         Self {
             registration: true,
             metadata_documents: false,
-            private_key_jwt: false,
+            private_key_jwt: true,
             client_credentials: false,
             device: false,
             openid: None,
@@ -62,6 +62,14 @@ impl Offers {
     pub fn identity(self, requested: &ScopeSet) -> ScopeSet {
         let asked = self.openid.is_some() && requested.contains(OPENID);
         requested.filter(|scope| asked && IDENTITY.contains(&scope))
+    }
+
+    /// What assertions may be signed with.
+    fn assertion_algorithms(self) -> Vec<&'static str> {
+        let all = AssertionAlgorithm::ALL
+            .into_iter()
+            .map(AssertionAlgorithm::as_str);
+        all.filter(|_| self.private_key_jwt).collect()
     }
 
     /// What may be sent to the token endpoint.
@@ -94,6 +102,12 @@ pub struct AuthorizationServerMetadata {
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
     #[serde(flatten)]
@@ -140,6 +154,7 @@ impl AuthorizationServerMetadata {
             .map(AuthMethod::as_str)
             .collect();
         let with_secret: Vec<_> = methods.iter().copied().filter(|m| *m != "none").collect();
+        let algorithms = offers.assertion_algorithms();
         let mut scopes: Vec<String> = resources.all_scopes().iter().map(ToOwned::to_owned).collect();
         if offers.openid.is_some() {
             scopes.extend(IDENTITY.map(ToOwned::to_owned));
@@ -160,6 +175,9 @@ impl AuthorizationServerMetadata {
             revocation_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_methods_supported: methods,
             introspection_endpoint_auth_methods_supported: with_secret,
+            token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
+            revocation_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
+            introspection_endpoint_auth_signing_alg_values_supported: algorithms,
             code_challenge_methods_supported: ["S256"],
             authorization_response_iss_parameter_supported: offers.iss,
             openid: offers

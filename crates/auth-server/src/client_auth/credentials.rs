@@ -4,60 +4,95 @@ use actix_web::{HttpRequest, http::header};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use mcp_gateway_model::{error::ErrorCode, id::ClientId, secret::Secret};
 
-use super::not_authenticated;
+use super::{assertion::Assertion, not_authenticated};
 use crate::{door::Rejection, request::Parameters};
 
 /// The most bytes an `Authorization` header may have.
 const LIMIT: usize = 8 * 1024;
 
-/// A client's id, and its secret if it sent one: by HTTP Basic, or in the form.
+/// A client's id, and what it sent to prove it.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     /// Who it says it is.
     pub(crate) id: String,
     /// What should prove it.
-    pub(crate) secret: Option<Secret>,
+    pub(crate) proof: Proof,
+}
+
+/// What a client sends to prove who it is.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    /// Nothing.
+    Nothing,
+    /// Its secret, by HTTP Basic or in the form.
+    Secret(Secret),
+    /// An assertion signed with its key.
+    Assertion(Box<Assertion>),
 }
 
 impl Credentials {
-    /// Reads the credentials of a request, and takes the secret out of its form.
+    /// Reads the credentials of a request, and takes the secret or the assertion out of its form.
     ///
     /// # Errors
     /// `invalid_request` when a request uses two ways at once (RFC 6749 §2.3), `invalid_client` when it uses none.
     pub(crate) fn read(request: &HttpRequest, form: &mut Parameters) -> Result<Self, Rejection> {
         let secret = form.take("client_secret").map(Secret::presented);
-        let Some(header) = authorization(request)? else {
-            let id = form
-                .get("client_id")
-                .ok_or_else(|| not_authenticated("client_id_missing"))?;
-            return Ok(Self {
-                id: id.to_owned(),
-                secret,
-            });
-        };
-        let basic = scheme(header, "basic").and_then(decode);
-        let (id, from_header) = basic.ok_or_else(|| not_authenticated("authorization_malformed"))?;
-        if secret.is_some() || form.get("client_id").is_some_and(|other| other != id) {
-            return Err(Rejection::new(
-                ErrorCode::InvalidRequest,
-                "the client must authenticate one way only: in the Authorization header or in the form",
-                "two_authentications",
-            ));
+        let assertion = Assertion::take(form)?;
+        let named = form.get("client_id");
+        match (authorization(request)?, assertion, secret) {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => Err(two_ways()),
+            (Some(header), None, None) => {
+                let basic = scheme(header, "basic").and_then(decode);
+                let (id, secret) = basic.ok_or_else(|| not_authenticated("authorization_malformed"))?;
+                if named.is_some_and(|other| other != id) {
+                    return Err(two_ways());
+                }
+                let proof = secret.map_or(Proof::Nothing, Proof::Secret);
+                Ok(Self { id, proof })
+            }
+            // RFC 7521 §4.2: who sends an assertion need not name the client as well.
+            (None, Some(assertion), None) => {
+                let id = named.unwrap_or(assertion.subject()).to_owned();
+                let proof = Proof::Assertion(Box::new(assertion));
+                Ok(Self { id, proof })
+            }
+            (None, None, secret) => {
+                let id = named.ok_or_else(|| not_authenticated("client_id_missing"))?;
+                Ok(Self {
+                    id: id.to_owned(),
+                    proof: secret.map_or(Proof::Nothing, Proof::Secret),
+                })
+            }
         }
-        Ok(Self {
-            id,
-            secret: from_header,
-        })
     }
+
+    /// The secret, if it sent one.
+    pub(crate) const fn secret(&self) -> Option<&Secret> {
+        match &self.proof {
+            Proof::Secret(secret) => Some(secret),
+            Proof::Nothing | Proof::Assertion(_) => None,
+        }
+    }
+}
+
+fn two_ways() -> Rejection {
+    Rejection::new(
+        ErrorCode::InvalidRequest,
+        "the client must authenticate one way only: in the Authorization header, by its secret in the form, or by an assertion",
+        "two_authentications",
+    )
 }
 
 /// Who a request says it comes from, proved or not: for the log.
 pub(crate) fn claimed(request: &HttpRequest, form: Option<&Parameters>) -> Option<ClientId> {
     let header = authorization(request).ok().flatten();
     let basic = header.and_then(|header| scheme(header, "basic")).and_then(decode);
-    let id = match basic {
-        Some((id, _)) => id,
-        None => form?.get("client_id")?.to_owned(),
+    let id = if let Some((id, _)) = basic {
+        id
+    } else {
+        let form = form?;
+        let named = form.get("client_id").map(ToOwned::to_owned);
+        named.or_else(|| Assertion::claimed(form))?
     };
     ClientId::parse(&id).ok()
 }
@@ -135,16 +170,16 @@ mod tests {
     fn basic_credentials_are_decoded_as_forms_are() {
         let read = read(Some(&basic("a%3Ab+c:s%25%26=")), "").unwrap();
         assert_eq!(read.id, "a:b c");
-        assert_eq!(read.secret.unwrap().reveal(), "s%&=");
+        assert_eq!(read.secret().unwrap().reveal(), "s%&=");
     }
 
     #[test]
     fn an_empty_secret_is_none() {
-        assert!(read(Some(&basic("id:")), "").unwrap().secret.is_none());
+        assert!(read(Some(&basic("id:")), "").unwrap().secret().is_none());
         assert!(
             read(None, "client_id=id&client_secret=")
                 .unwrap()
-                .secret
+                .secret()
                 .is_none()
         );
     }

@@ -92,7 +92,7 @@ async fn authenticate_server(
     server: &ResourceServer,
     credentials: &Credentials,
 ) -> Result<Inquirer, Rejection> {
-    let Some(presented) = &credentials.secret else {
+    let Some(presented) = credentials.secret() else {
         return Err(not_authenticated("secret_missing"));
     };
     if presented.digest() == server.secret.digest() {

@@ -96,9 +96,12 @@ fn successor(holder: &Holder, members: &Map<String, Value>, issuer: &Issuer) -> 
     }
     let presented = presented_secret(before, members)?;
     let metadata = read_metadata(members, issuer)?;
-    let becomes_public = metadata.token_endpoint_auth_method == AuthMethod::None;
+    let has_secret = !matches!(
+        metadata.token_endpoint_auth_method,
+        AuthMethod::None | AuthMethod::PrivateKeyJwt
+    );
     let (digest, secret) = match before.secret {
-        _ if becomes_public => (None, None),
+        _ if !has_secret => (None, None),
         Some(digest) => (Some(digest), presented),
         None => {
             let fresh = issue_secret(&metadata);

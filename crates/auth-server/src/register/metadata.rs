@@ -1,8 +1,10 @@
 //! Reads client metadata ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)). Members that are not known
 //! here are ignored; those that are must be what the RFC says.
 
+use std::fmt::Display;
+
 use mcp_gateway_model::{
-    client::{ApplicationType, AuthMethod, ClientMetadata, GrantType},
+    client::{ApplicationType, AssertionAlgorithm, AuthMethod, ClientMetadata, GrantType},
     error::ErrorCode,
     issuer::Issuer,
     scope::{Scope, ScopeSet},
@@ -11,7 +13,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::redirects;
-use crate::door::Rejection;
+use crate::{client_auth::ClientKeys, door::Rejection};
 
 /// The most characters a name may have.
 const NAME_LENGTH: usize = 200;
@@ -32,6 +34,7 @@ pub(crate) fn read(members: &Map<String, Value>, issuer: &Issuer) -> Result<Clie
     let members = Members(members);
     let auth_method = auth_method(&members)?;
     let redirect_uris = redirects::acceptable(members.texts("redirect_uris")?, auth_method, issuer)?;
+    let keys = keys(&members, auth_method)?;
     let metadata = ClientMetadata {
         redirect_uris,
         token_endpoint_auth_method: auth_method,
@@ -47,8 +50,8 @@ pub(crate) fn read(members: &Map<String, Value>, issuer: &Issuer) -> Result<Clie
         software_id: members.name("software_id")?,
         software_version: members.name("software_version")?,
         application_type: application_type(&members)?,
-        jwks: None,
-        jwks_uri: None,
+        jwks: keys.inline,
+        jwks_uri: keys.address,
     };
     fits(&metadata)?;
     Ok(metadata)
@@ -71,10 +74,49 @@ fn auth_method(members: &Members<'_>) -> Result<AuthMethod, Rejection> {
     let Some(text) = members.text(NAME)? else {
         return Ok(AuthMethod::default());
     };
-    AuthMethod::WITHOUT_KEY
+    AuthMethod::ALL
         .into_iter()
         .find(|method| method.as_str() == text)
-        .ok_or_else(|| invalid(NAME, "must be none, client_secret_basic or client_secret_post"))
+        .ok_or_else(|| {
+            invalid(
+                NAME,
+                "must be none, client_secret_basic, client_secret_post or private_key_jwt",
+            )
+        })
+}
+
+/// Where the keys are that sign a client's assertions.
+#[derive(Default)]
+struct Keys {
+    inline: Option<Value>,
+    address: Option<String>,
+}
+
+/// The keys of a client that signs; nothing else is done with keys here, so those of other clients are not kept.
+fn keys(members: &Members<'_>, auth_method: AuthMethod) -> Result<Keys, Rejection> {
+    const NAME: &str = "jwks";
+    if auth_method != AuthMethod::PrivateKeyJwt {
+        return Ok(Keys::default());
+    }
+    if let Some(algorithm) = members.text("token_endpoint_auth_signing_alg")?
+        && AssertionAlgorithm::parse(algorithm).is_none()
+    {
+        return Err(invalid(
+            "token_endpoint_auth_signing_alg",
+            "must be RS256, PS256, ES256 or EdDSA",
+        ));
+    }
+    let Some(set) = members.0.get(NAME) else {
+        return Err(invalid(
+            NAME,
+            "must be sent: the public keys of a client with private_key_jwt",
+        ));
+    };
+    ClientKeys::parse(set).map_err(|bad| invalid(NAME, bad.to_string()))?;
+    Ok(Keys {
+        inline: Some(set.clone()),
+        address: None,
+    })
 }
 
 /// Every client may refresh unless it says otherwise: the default of RFC 7591, `authorization_code` alone, would log
@@ -210,7 +252,7 @@ const fn turns_text(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn invalid(name: &'static str, rule: &'static str) -> Rejection {
+fn invalid(name: &'static str, rule: impl Display) -> Rejection {
     Rejection::new(
         ErrorCode::InvalidClientMetadata,
         format!("{name} {rule}"),

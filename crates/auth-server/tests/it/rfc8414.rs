@@ -25,7 +25,14 @@ async fn the_metadata_lists_what_works() {
       "introspection_endpoint": "https://auth.example.com/introspect",
       "introspection_endpoint_auth_methods_supported": [
         "client_secret_basic",
-        "client_secret_post"
+        "client_secret_post",
+        "private_key_jwt"
+      ],
+      "introspection_endpoint_auth_signing_alg_values_supported": [
+        "RS256",
+        "PS256",
+        "ES256",
+        "EdDSA"
       ],
       "issuer": "https://auth.example.com",
       "jwks_uri": "https://auth.example.com/jwks",
@@ -40,7 +47,14 @@ async fn the_metadata_lists_what_works() {
       "revocation_endpoint_auth_methods_supported": [
         "none",
         "client_secret_basic",
-        "client_secret_post"
+        "client_secret_post",
+        "private_key_jwt"
+      ],
+      "revocation_endpoint_auth_signing_alg_values_supported": [
+        "RS256",
+        "PS256",
+        "ES256",
+        "EdDSA"
       ],
       "scopes_supported": [
         "read",
@@ -51,7 +65,14 @@ async fn the_metadata_lists_what_works() {
       "token_endpoint_auth_methods_supported": [
         "none",
         "client_secret_basic",
-        "client_secret_post"
+        "client_secret_post",
+        "private_key_jwt"
+      ],
+      "token_endpoint_auth_signing_alg_values_supported": [
+        "RS256",
+        "PS256",
+        "ES256",
+        "EdDSA"
       ]
     }
     "#);

@@ -1,7 +1,9 @@
 //! What tests start and drive.
 
+pub(crate) mod assertions;
 pub(crate) mod desk;
 pub(crate) mod fragile;
 pub(crate) mod log;
 pub(crate) mod login;
 pub(crate) mod set;
+pub(crate) mod signer;
