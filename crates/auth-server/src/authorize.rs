@@ -10,7 +10,9 @@ use mcp_gateway_model::{client::Client, id::ClientId};
 
 use crate::{
     browser::Browser,
-    client_life, consent,
+    client_life,
+    clients::{self, NoClient, Purpose},
+    consent,
     door::{BadReturn, Page, Redirect, Refusal, ReturnAddress},
     limit,
     pages::text,
@@ -49,15 +51,10 @@ async fn known_client(browser: &Browser) -> Result<Client, Refusal> {
     let text = once(browser.query(), "client_id")
         .map_err(|Repeated| broken("client_id was sent more than once", "client_id_repeated"))?
         .ok_or_else(|| broken("client_id is missing", "client_id_missing"))?;
-    let unknown = || {
-        Page::new(StatusCode::BAD_REQUEST, "Unknown application", "unknown_client")
-            .saying("This server does not know the application that sent you here. Its registration may have ended.")
-            .saying("Remove this server from the application, add it again, and connect.")
-            .because(text::shown(&text, 100))
-    };
-    let id = ClientId::parse(&text).map_err(|_| unknown())?;
-    let client = browser.server().store.client(&id, browser.context.now).await?;
-    Ok(client.ok_or_else(unknown)?)
+    let shown = || text::shown(&text, 100);
+    let id = ClientId::parse(&text).map_err(|_| NoClient::Unknown.page(&shown()))?;
+    let found = clients::find(&browser.context, &id, Purpose::Consent).await;
+    Ok(found.map_err(|no_client| no_client.page(&shown()))?)
 }
 
 /// Where the answer goes (RFC 6749 §3.1.2), with the `state` that goes with it.

@@ -11,6 +11,8 @@ mod key_source;
 
 use std::borrow::Cow;
 
+use std::borrow::Cow;
+
 use actix_web::http::header::{self, HeaderValue};
 use mcp_gateway_model::{
     client::{AuthMethod, Client},
@@ -23,7 +25,12 @@ pub(crate) use client_keys::ClientKeys;
 pub(crate) use credentials::{Credentials, Proof, bearer, claimed};
 pub(crate) use guessing::wrong_secret;
 
-use crate::{door::Rejection, limit, request::Context};
+use crate::{
+    clients::{self, NoClient, Purpose},
+    door::Rejection,
+    limit,
+    request::Context,
+};
 
 /// A client that proved who it is, or that has nothing to prove it with.
 #[derive(Debug)]
@@ -45,9 +52,12 @@ pub(crate) async fn authenticate(
 }
 
 async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, Rejection> {
-    let server = &context.server;
     let client = match ClientId::parse(&credentials.id) {
-        Ok(id) => server.store.client(&id, context.now).await?,
+        Ok(id) => Some(
+            clients::find(context, &id, Purpose::Use)
+                .await
+                .map_err(NoClient::rejection)?,
+        ),
         Err(_) => None,
     };
     match (client, &credentials.proof) {

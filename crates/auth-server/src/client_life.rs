@@ -1,10 +1,10 @@
 //! How long a registration lives ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5): a server may end
 //! registrations that are not used). Nothing that anybody can do without a person lengthens it by more than a day.
 
-use mcp_gateway_model::{clock::Timestamp, id::ClientId};
+use mcp_gateway_model::{client::Client, clock::Timestamp, id::ClientId};
 use mcp_gateway_store::StoreError;
 
-use crate::{request::Context, settings::Lifetimes};
+use crate::{documents, fetch, request::Context, settings::Lifetimes};
 
 /// When a registration goes that no person ever allowed anything.
 pub(crate) fn unused_end(lifetimes: &Lifetimes, now: Timestamp) -> Timestamp {
@@ -14,6 +14,9 @@ pub(crate) fn unused_end(lifetimes: &Lifetimes, now: Timestamp) -> Timestamp {
 
 /// A client came to the authorization endpoint, as anybody can make it do: it stays for the login that may follow.
 pub(crate) async fn asked(context: &Context, id: &ClientId) -> Result<(), StoreError> {
+    if documents::is_address(id) {
+        return Ok(());
+    }
     let end = next_hour(unused_end(&context.server.settings.lifetimes, context.now));
     let store = &context.server.store;
     store.touch_client(id, Some(end), false, context.now).await
@@ -23,9 +26,22 @@ pub(crate) async fn asked(context: &Context, id: &ClientId) -> Result<(), StoreE
 /// ends.
 pub(crate) async fn used(context: &Context, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
     let now = context.now;
+    documents::keep(context, id).await?;
     let lifetime = context.server.settings.lifetimes.client;
     let end = lifetime.map(|lifetime| next_hour(now.plus(lifetime).max(until)));
     context.server.store.touch_client(id, end, true, now).await
+}
+
+/// As [`used`], for a client that was given tokens: its keys, if they are published at an address, are kept as well.
+pub(crate) async fn given_tokens(
+    context: &Context,
+    client: &Client,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(address) = &client.metadata.jwks_uri {
+        fetch::keys::keep(context, address).await?;
+    }
+    used(context, &client.id, until).await
 }
 
 /// The full hour after `time`: a client that comes often is written once an hour, not every time.

@@ -9,7 +9,7 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_store::{Rate, Store};
 
-use crate::{door::Rejection, request::Context};
+use crate::{documents, door::Rejection, request::Context};
 
 /// Takes a permit for something that `address` does.
 ///
@@ -37,7 +37,13 @@ pub(crate) async fn by_client(
     client: &ClientId,
 ) -> Result<(), Rejection> {
     let server = &context.server;
-    let bucket = Digest::of(format!("{endpoint} client {client}").as_bytes());
+    // Many devices share the address of a description: none of them may use up what the others need.
+    let whose = if documents::is_address(client) {
+        format!("{client} address {}", counted(context.address))
+    } else {
+        client.to_string()
+    };
+    let bucket = Digest::of(format!("{endpoint} client {whose}").as_bytes());
     take(
         server.store.as_ref(),
         &bucket,

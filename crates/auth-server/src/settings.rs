@@ -1,13 +1,21 @@
 //! What an operator can set.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use mcp_gateway_model::{
-    access::AllowedUsers, cors::CorsOrigins, issuer::Issuer, key::Algorithm, metadata::Offers,
-    proxy::TrustedProxies, resource::Resources, secret::Secret,
+    access::AllowedUsers,
+    cors::CorsOrigins,
+    issuer::Issuer,
+    key::Algorithm,
+    metadata::Offers,
+    proxy::{Network, TrustedProxies},
+    resource::Resources,
+    secret::Secret,
 };
 use mcp_gateway_store::Rate;
 use url::Url;
+
+use crate::documents::DocumentPolicy;
 
 /// Everything the authorization server needs to know.
 #[derive(Debug)]
@@ -37,6 +45,10 @@ pub struct Settings {
     pub offers: Offers,
     /// Who gets refresh tokens.
     pub refresh_tokens: RefreshTokens,
+    /// Whose descriptions of clients are believed (`CLIENT_ID_METADATA_DOCUMENTS`).
+    pub documents: DocumentPolicy,
+    /// What may be read from addresses that clients name.
+    pub fetch: FetchSettings,
     /// Secrets with which resource servers may ask about tokens for their audience (RFC 7662 §2.1).
     pub resource_servers: Vec<ResourceServer>,
 }
@@ -73,6 +85,33 @@ pub enum RefreshTokens {
     Always,
     /// Those that were granted `offline_access`.
     OfflineAccess,
+}
+
+/// What may be read from addresses that clients name: descriptions of clients, and their keys.
+#[derive(Clone, Debug)]
+pub struct FetchSettings {
+    /// Networks that may be reached although they are not public (`FETCH_ALLOWED_NETWORKS`): at any port, by any name.
+    pub allowed_networks: Vec<Network>,
+    /// Ports of the public internet that may be reached (`FETCH_PORTS`).
+    pub ports: Vec<u16>,
+    /// Certificates in PEM that are trusted beside the system's (`FETCH_CA_FILE`).
+    pub extra_roots: Option<Vec<u8>>,
+    /// Name servers to ask instead of the system's (`FETCH_DNS_SERVERS`).
+    pub dns_servers: Vec<SocketAddr>,
+    /// How long one reading may take, from the look-up of the name to the last byte.
+    pub patience: Duration,
+}
+
+impl Default for FetchSettings {
+    fn default() -> Self {
+        Self {
+            allowed_networks: Vec::new(),
+            ports: vec![443],
+            extra_roots: None,
+            dns_servers: Vec::new(),
+            patience: Duration::from_secs(3),
+        }
+    }
 }
 
 /// A protected server that may ask about tokens.
@@ -137,6 +176,8 @@ pub struct Limits {
     pub client: Rate,
     /// Wrong secrets for one client from one address: slows down who guesses secrets.
     pub client_failures: Rate,
+    /// Descriptions and keys of clients, not read before, that an address makes us read.
+    pub fetch: Rate,
     /// Introspections by an address.
     pub introspect: Rate,
     /// Revocations by an address.
@@ -164,6 +205,11 @@ impl Default for Limits {
             token: per_minute(300, 100),
             client: per_minute(600, 200),
             client_failures: per_minute(10, 10),
+            fetch: Rate {
+                count: 60,
+                period: Duration::from_secs(3600),
+                burst: 20,
+            },
             introspect: per_minute(600, 200),
             revoke: per_minute(120, 60),
             userinfo: per_minute(600, 200),

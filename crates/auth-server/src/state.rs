@@ -7,6 +7,7 @@ use mcp_gateway_store::{Store, StoreError};
 
 use crate::{
     desk::{BadDesk, LoginDesk},
+    fetch::{BadFetcher, Fetcher, copies::Copies},
     keys::{Configured, KeyChain, KeyError},
     metrics::Metrics,
     settings::Settings,
@@ -23,6 +24,8 @@ pub struct AuthServer {
     pub(crate) keys: KeyChain,
     /// What logging in needs.
     pub(crate) desk: LoginDesk,
+    /// Reads what clients publish.
+    pub(crate) copies: Copies,
     pub(crate) metrics: Metrics,
 }
 
@@ -48,8 +51,10 @@ impl AuthServer {
         let configured = Configured::read(&settings.signing, &settings.sealing_secrets)?;
         let keys = KeyChain::start(configured, store.as_ref(), clock.now()).await?;
         let desk = LoginDesk::new(&settings, registry)?;
+        let fetcher = Fetcher::new(settings.fetch.clone(), &settings.issuer)?;
         Ok(Self {
             desk,
+            copies: Copies::new(fetcher),
             settings,
             store,
             clock,
@@ -83,6 +88,9 @@ pub enum StartError {
     /// GitHub, or the counters.
     #[error(transparent)]
     Login(#[from] BadDesk),
+    /// The name servers, or the certificates, for what clients publish.
+    #[error(transparent)]
+    Fetcher(#[from] BadFetcher),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -12,8 +12,8 @@ use std::{error::Error, sync::Arc};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use mcp_gateway_auth_server::{
-    AuthServer, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings as AuthSettings,
-    settings::SigningSettings,
+    AuthServer, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens,
+    Settings as AuthSettings, settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -68,6 +68,8 @@ impl Gateway {
             signing: SigningSettings::default(),
             offers: Offers::default(),
             refresh_tokens: RefreshTokens::default(),
+            documents: DocumentPolicy::Open,
+            fetch: FetchSettings::default(),
             // with a store that outlives the process this has to be kept, too
             sealing_secrets: vec![Secret::presented(random_text::<32>())],
             resource_servers: Vec::new(),

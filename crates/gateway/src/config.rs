@@ -6,6 +6,7 @@ mod faults;
 mod keys;
 mod limits;
 mod logs;
+mod published;
 mod reader;
 mod resources;
 mod show;
@@ -19,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use mcp_gateway_auth_server::DocumentPolicy;
 use mcp_gateway_auth_server::settings::{Lifetimes, Limits, RefreshTokens, ResourceServer};
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -35,6 +37,7 @@ use url::Url;
 pub(crate) use faults::Faults;
 pub(crate) use keys::SigningConfig;
 pub(crate) use logs::{LogConfig, LogFormat};
+pub(crate) use published::PublishedConfig;
 pub(crate) use show::{Shown, shown};
 pub(crate) use sources::{Flags, Sources};
 pub(crate) use store::{RedisConfig, StoreConfig};
@@ -95,6 +98,7 @@ pub(crate) struct Config {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) limits: Limits,
     pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) published: PublishedConfig,
     /// What is odd but no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -131,6 +135,7 @@ impl Config {
         let algorithm = self.signing.algorithm;
         Offers {
             openid: Some(algorithm).filter(|algorithm| !algorithm.is_symmetric()),
+            metadata_documents: self.published.documents != DocumentPolicy::Off,
             ..Offers::default()
         }
     }
@@ -191,6 +196,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
                 }
             })
             .unwrap_or_default(),
+        published: published::read(r, role),
         listen,
         store,
         issuer: issuer?,

@@ -110,6 +110,8 @@ pub struct AuthorizationServerMetadata {
     introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id_metadata_document_supported: Option<bool>,
     #[serde(flatten)]
     openid: Option<OpenidMetadata>,
 }
@@ -183,6 +185,7 @@ impl AuthorizationServerMetadata {
             openid: offers
                 .openid
                 .map(|algorithm| OpenidMetadata::new(issuer, algorithm)),
+            client_id_metadata_document_supported: offers.metadata_documents.then_some(true),
         }
     }
 }

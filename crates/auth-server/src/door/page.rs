@@ -64,6 +64,12 @@ impl Page {
         self
     }
 
+    /// With when it may work.
+    pub(crate) fn retry_after(mut self, wait: HeaderValue) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
     /// The page as an answer.
     pub(crate) fn respond(self, browser: &Browser) -> HttpResponse {
         let message = Message {

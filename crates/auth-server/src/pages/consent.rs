@@ -2,7 +2,7 @@
 
 use askama::Template;
 use mcp_gateway_model::{
-    client::Client,
+    client::{Client, ClientOrigin},
     redirect::{RedirectKind, RedirectUri},
     resource::{ResourceUri, Target},
     scope::{IDENTITY, OFFLINE_ACCESS, ScopeSet},
@@ -10,6 +10,7 @@ use mcp_gateway_model::{
 use url::Url;
 
 use super::{Frame, text};
+use crate::documents;
 
 /// The client, as far as a person can judge it.
 pub(crate) struct Asker {
@@ -17,6 +18,8 @@ pub(crate) struct Asker {
     name: Option<String>,
     /// Its identifier.
     id: String,
+    /// The host where it is described, which nobody else can claim.
+    publisher: Option<String>,
 }
 
 impl Asker {
@@ -26,6 +29,10 @@ impl Asker {
         Self {
             name: Some(text::shown(name, 80)).filter(|name| !name.is_empty()),
             id: text::shown(client.id.as_str(), 80),
+            publisher: (client.origin == ClientOrigin::MetadataDocument)
+                .then(|| documents::host_of(&client.id))
+                .flatten()
+                .map(|host| text::shown(&host, 200)),
         }
     }
 }

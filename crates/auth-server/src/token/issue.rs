@@ -44,7 +44,7 @@ pub(super) async fn ready(call: &Call<'_>, refreshes: bool) -> Result<Ready, Rej
     } else {
         now.plus(lifetimes.access_token)
     };
-    client_life::used(call.context, &call.client.id, until).await?;
+    client_life::given_tokens(call.context, call.client, until).await?;
     Ok(Ready {
         key: server.keys.signing(store, now).await?,
         refreshes,

@@ -71,6 +71,31 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "whose X-Forwarded-* headers are believed",
     ),
     plain(
+        "CLIENT_ID_METADATA_DOCUMENTS",
+        "open",
+        "clients known by the address of their description: open, off, or hosts such as claude.ai, *.example.com",
+    ),
+    plain(
+        "FETCH_ALLOWED_NETWORKS",
+        "",
+        "networks that descriptions and keys of clients may be read from although they are not public",
+    ),
+    plain(
+        "FETCH_PORTS",
+        "443",
+        "ports of the public internet that they may be read from",
+    ),
+    plain(
+        "FETCH_CA_FILE",
+        "",
+        "certificates that are trusted there beside the system's, PEM",
+    ),
+    plain(
+        "FETCH_DNS_SERVERS",
+        "the system's",
+        "name servers to ask for their addresses, such as 9.9.9.9, 10.0.0.2:5353",
+    ),
+    plain(
         "METADATA_AT_ISSUER",
         "false",
         "true: challenges name metadata at the issuer, for routers that lead discovery nowhere else",

@@ -175,6 +175,8 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         sealing_secrets: sealing_secrets.iter().map(copy).collect(),
         offers: config.offers(),
         refresh_tokens: config.refresh_tokens,
+        documents: config.published.documents.clone(),
+        fetch: config.published.fetch.clone(),
         resource_servers: config
             .resource_servers
             .iter()

@@ -11,7 +11,8 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use mcp_gateway_auth_server::{
-    AuthServer, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings, routes, settings::SigningSettings,
+    AuthServer, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings,
+    routes, settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -218,6 +219,8 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
         },
         offers: Offers::default(),
         refresh_tokens: RefreshTokens::default(),
+        documents: DocumentPolicy::Open,
+        fetch: FetchSettings::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }

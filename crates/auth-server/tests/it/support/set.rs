@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use mcp_gateway_auth_server::{
-    GithubSettings, Lifetimes, Limits, RefreshTokens, Settings, settings::SigningSettings,
+    DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings,
+    settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -86,6 +87,8 @@ pub(crate) fn settings() -> Settings {
         },
         offers: Offers::default(),
         refresh_tokens: RefreshTokens::default(),
+        documents: DocumentPolicy::Open,
+        fetch: FetchSettings::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }
