@@ -11,8 +11,6 @@ mod key_source;
 
 use std::borrow::Cow;
 
-use std::borrow::Cow;
-
 use actix_web::http::header::{self, HeaderValue};
 use mcp_gateway_model::{
     client::{AuthMethod, Client},
@@ -53,11 +51,11 @@ pub(crate) async fn authenticate(
 
 async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, Rejection> {
     let client = match ClientId::parse(&credentials.id) {
-        Ok(id) => Some(
-            clients::find(context, &id, Purpose::Use)
-                .await
-                .map_err(NoClient::rejection)?,
-        ),
+        Ok(id) => match clients::find(context, &id, Purpose::Use).await {
+            Ok(client) => Some(client),
+            Err(NoClient::Unknown) => None,
+            Err(no_client) => return Err(no_client.rejection()),
+        },
         Err(_) => None,
     };
     match (client, &credentials.proof) {
