@@ -9,6 +9,7 @@ mod logs;
 mod published;
 mod reader;
 mod resources;
+mod rules;
 mod show;
 mod sources;
 mod store;

@@ -1,7 +1,7 @@
 //! The answer to a request that is not let through, and its one line in the log.
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header};
-use mcp_gateway_model::{clock::Timestamp, id::RequestId, resource::Protected};
+use mcp_gateway_model::{clock::Timestamp, id::RequestId, resource::Protected, scope::ScopeSet};
 use serde_json::json;
 use tracing::{debug, info, warn};
 
@@ -20,9 +20,21 @@ pub(crate) struct Refusal {
     /// What it was for, as far as that is known.
     pub(crate) asked: Option<Asked>,
     pub(crate) protected: Option<Protected>,
+    /// The scopes that the request needs; none if any will do, or if that is not known.
+    pub(crate) needed: ScopeSet,
 }
 
 impl Refusal {
+    /// A refusal before anything else is known.
+    pub(crate) fn of(cause: Cause) -> Self {
+        Self {
+            cause,
+            asked: None,
+            protected: None,
+            needed: ScopeSet::default(),
+        }
+    }
+
     /// What the client gets: status, challenge, and a small JSON body that a browser may read.
     pub(crate) fn into_response(
         self,
@@ -39,11 +51,14 @@ impl Refusal {
         if reason == Reason::StoreUnavailable {
             response.insert_header((header::RETRY_AFTER, "1"));
         } else if let (Some(asked), Some(protected)) = (&self.asked, &self.protected)
-            && let Some(value) = challenge(reason, asked, protected, verifier)
+            && let Some(value) = challenge(reason, asked, (protected, &self.needed), verifier)
         {
             response.insert_header((header::WWW_AUTHENTICATE, value));
         }
-        response.json(json!({ "error": reason.error(), "error_description": reason.description() }))
+        if reason == Reason::McpHeaders {
+            return response.json(header_mismatch());
+        }
+        response.json(json!({ "error": reason.error(), "error_description": self.cause.description() }))
     }
 
     fn log(&self, verifier: &Verifier, request: &HttpRequest, now: Timestamp) {
@@ -70,6 +85,12 @@ impl Refusal {
     }
 }
 
+/// What MCP has for headers that disagree with the body: clients know it, and do not take it for a server of another revision.
+fn header_mismatch() -> serde_json::Value {
+    let message = Reason::McpHeaders.description();
+    json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32020, "message": message } })
+}
+
 /// What an operator can do about it.
 const fn hint(reason: Reason) -> &'static str {
     match reason {
@@ -79,6 +100,12 @@ const fn hint(reason: Reason) -> &'static str {
         }
         Reason::UsersUnknown => {
             "personal access tokens are good only where the verifier knows who may log in: set ALLOWED_GITHUB_USERS for it too"
+        }
+        Reason::ForwardedMethod => {
+            "the proxy must send X-Forwarded-Method once, as Traefik's ForwardAuth does: this resource has rules that need it"
+        }
+        Reason::BodyMissing => {
+            "the request came without its body, and this resource has rules for tools or MCP methods: set forwardBody: true in the proxy's ForwardAuth middleware"
         }
         _ => "no configured resource covers the host and path of this request",
     }

@@ -2,21 +2,25 @@
 //! [RFC 9728 §5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1)).
 
 use actix_web::http::{StatusCode, header::HeaderValue};
-use mcp_gateway_model::resource::Protected;
+use mcp_gateway_model::{resource::Protected, scope::ScopeSet};
 
 use crate::{discovery, forwarded::Asked, reason::Reason, verifier::Verifier};
 
-/// What a client must do to be let in: read the metadata and ask for these scopes. Without a token in the request there
+/// What a client must do to be let in: read the metadata and ask for all scopes that the request needs; if it needs none in
+/// particular, for the least that there is. Without a token in the request there
 /// is no `error` (RFC 6750 §3.1), and without an authorization server there is nothing to read or to ask for.
 pub(crate) fn challenge(
     reason: Reason,
     asked: &Asked,
-    protected: &Protected,
+    (protected, needed): (&Protected, &ScopeSet),
     verifier: &Verifier,
 ) -> Option<HeaderValue> {
     let oauth = verifier.settings.oauth_enabled;
     if !oauth && reason.status() == StatusCode::UNAUTHORIZED {
         return Some(HeaderValue::from_static("Bearer"));
+    }
+    if reason.is_about_the_request() {
+        return None;
     }
     let mut parameters = Vec::with_capacity(4);
     if reason != Reason::NoToken {
@@ -27,9 +31,10 @@ pub(crate) fn challenge(
         let metadata = discovery::metadata_url(asked, protected, verifier);
         parameters.push(quoted("resource_metadata", &metadata));
     }
-    let needed = &protected.resource.default_scopes;
-    if !needed.is_empty() {
-        parameters.push(quoted("scope", &needed.to_string()));
+    let default = &protected.resource.default_scopes;
+    let scopes = if needed.is_empty() { default } else { needed };
+    if !scopes.is_empty() {
+        parameters.push(quoted("scope", &scopes.to_string()));
     }
     HeaderValue::try_from(format!("Bearer {}", parameters.join(", "))).ok()
 }

@@ -10,6 +10,7 @@ use crate::reason::Reason;
 
 const HOST: &str = "x-forwarded-host";
 const URI: &str = "x-forwarded-uri";
+const METHOD: &str = "x-forwarded-method";
 
 /// The request that the proxy asks about.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +46,13 @@ pub(crate) fn host(request: &HttpRequest, proxies: &TrustedProxies) -> Option<St
         header::HOST.as_str()
     };
     only(headers, name).and_then(authority)
+}
+
+/// The method of the request that a trusted proxy asks about; the question itself may have another.
+pub(crate) fn method(headers: &HeaderMap) -> Option<&str> {
+    let method = str::from_utf8(only(headers, METHOD)?).ok()?;
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    (!method.is_empty() && method.bytes().all(is_token)).then_some(method)
 }
 
 fn comes_from(request: &HttpRequest, proxies: &TrustedProxies) -> bool {

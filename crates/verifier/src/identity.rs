@@ -40,6 +40,11 @@ impl Identity {
         ]))
     }
 
+    /// Nobody: whoever asks for something public.
+    pub(crate) fn nobody() -> Self {
+        Self([USER_ID, USER_NAME, CLIENT, SCOPE, TOKEN].map(|name| (name, HeaderValue::from_static(""))))
+    }
+
     /// 200, without a body and without `Authorization`: so the proxy takes the token out of the request.
     pub(crate) fn into_response(self) -> HttpResponse {
         let mut response = HttpResponse::Ok();

@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod bearer;
+mod body;
 mod challenge;
 mod cors;
 mod discovery;
@@ -11,6 +12,8 @@ mod holder;
 mod identity;
 mod keys;
 mod metrics;
+mod mirrored;
+mod operation;
 mod preflight;
 mod reason;
 mod routes;

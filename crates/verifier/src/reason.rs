@@ -1,7 +1,7 @@
 //! Why a request is not let through: a code for the log and the metrics, and what the client is told instead.
 
 use actix_web::http::StatusCode;
-use mcp_gateway_model::error::ErrorCode;
+use mcp_gateway_model::{error::ErrorCode, rule::BadBody};
 use mcp_gateway_store::StoreError;
 
 /// Why a request is not let through.
@@ -53,13 +53,31 @@ pub(crate) enum Reason {
     UsersUnknown,
     /// The token does not have the scopes that this request needs.
     Scope,
+    /// `X-Forwarded-Method` is missing, repeated or malformed, and a rule needs it.
+    ForwardedMethod,
+    /// A header says that another method is meant.
+    MethodOverride,
+    /// A rule matches only if the case of letters does not matter.
+    Unclear,
+    /// A rule needs the body, and neither it nor trusted headers are there.
+    BodyMissing,
+    /// The body is larger than what is read.
+    BodyTooLarge,
+    /// The body ended early.
+    BodyIncomplete,
+    /// The body is compressed.
+    BodyEncoded,
+    /// The body is not JSON-RPC that everybody reads alike.
+    BodyMalformed,
+    /// `Mcp-Method` or `Mcp-Name` is repeated, or says something else than the body.
+    McpHeaders,
     /// The store gave no answer.
     StoreUnavailable,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
@@ -83,6 +101,15 @@ impl Reason {
         Self::NotAllowed,
         Self::UsersUnknown,
         Self::Scope,
+        Self::ForwardedMethod,
+        Self::MethodOverride,
+        Self::Unclear,
+        Self::BodyMissing,
+        Self::BodyTooLarge,
+        Self::BodyIncomplete,
+        Self::BodyEncoded,
+        Self::BodyMalformed,
+        Self::McpHeaders,
         Self::StoreUnavailable,
     ];
 
@@ -112,6 +139,15 @@ impl Reason {
             Self::NotAllowed => "not_allowed",
             Self::UsersUnknown => "users_unknown",
             Self::Scope => "insufficient_scope",
+            Self::ForwardedMethod => "forwarded_method",
+            Self::MethodOverride => "method_override",
+            Self::Unclear => "unclear_case",
+            Self::BodyMissing => "body_missing",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyIncomplete => "body_incomplete",
+            Self::BodyEncoded => "body_encoded",
+            Self::BodyMalformed => "body_malformed",
+            Self::McpHeaders => "mcp_headers",
             Self::StoreUnavailable => "store_unavailable",
         }
     }
@@ -122,7 +158,9 @@ impl Reason {
             Self::UntrustedPeer | Self::ForwardedHeaders | Self::SeveralCredentials => {
                 StatusCode::BAD_REQUEST
             }
-            Self::NotProtected | Self::Scope => StatusCode::FORBIDDEN,
+            Self::NotProtected | Self::Scope | Self::BodyMissing => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            _ if self.is_about_the_request() => StatusCode::BAD_REQUEST,
             Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNAUTHORIZED,
         }
@@ -134,7 +172,8 @@ impl Reason {
             Self::UntrustedPeer | Self::ForwardedHeaders | Self::SeveralCredentials => {
                 ErrorCode::InvalidRequest
             }
-            Self::NotProtected => ErrorCode::AccessDenied,
+            Self::NotProtected | Self::BodyMissing => ErrorCode::AccessDenied,
+            _ if self.is_about_the_request() => ErrorCode::InvalidRequest,
             Self::Scope => ErrorCode::InsufficientScope,
             Self::StoreUnavailable => ErrorCode::TemporarilyUnavailable,
             _ => ErrorCode::InvalidToken,
@@ -153,6 +192,21 @@ impl Reason {
             Self::SeveralCredentials => "send exactly one Authorization header",
             Self::Expired => "the access token has expired",
             Self::Scope => "the access token does not have the scopes that this request needs",
+            Self::ForwardedMethod => "the reverse proxy must name the request's method in X-Forwarded-Method",
+            Self::MethodOverride => "send the method that is meant, without a header that names another",
+            Self::Unclear => {
+                "write the method, the path and the tool in upper and lower case exactly as the server has them"
+            }
+            Self::BodyMissing => {
+                "this gateway is not set up to read what this request asks for; its operator finds the reason in its log"
+            }
+            Self::BodyTooLarge => "the body is larger than this gateway reads for this server",
+            Self::BodyIncomplete => "the body ended early",
+            Self::BodyEncoded => "send the body without a content coding",
+            Self::BodyMalformed => "the body must be a JSON-RPC message",
+            Self::McpHeaders => {
+                "Header mismatch: send Mcp-Method and Mcp-Name at most once, and the same as in the body"
+            }
             Self::StoreUnavailable => "the token cannot be checked at the moment; try again",
             _ => "an access token that was issued for this server and has not ended is required",
         }
@@ -162,7 +216,28 @@ impl Reason {
     pub(crate) const fn is_setup(self) -> bool {
         matches!(
             self,
-            Self::UntrustedPeer | Self::ForwardedHeaders | Self::NotProtected | Self::UsersUnknown
+            Self::UntrustedPeer
+                | Self::ForwardedHeaders
+                | Self::NotProtected
+                | Self::UsersUnknown
+                | Self::ForwardedMethod
+                | Self::BodyMissing
+        )
+    }
+
+    /// Whether the request itself is at fault, or how it came here: no other token would help.
+    pub(crate) const fn is_about_the_request(self) -> bool {
+        matches!(
+            self,
+            Self::ForwardedMethod
+                | Self::MethodOverride
+                | Self::Unclear
+                | Self::BodyMissing
+                | Self::BodyTooLarge
+                | Self::BodyIncomplete
+                | Self::BodyEncoded
+                | Self::BodyMalformed
+                | Self::McpHeaders
         )
     }
 }
@@ -173,6 +248,24 @@ pub(crate) struct Cause {
     pub(crate) reason: Reason,
     /// Never a secret.
     pub(crate) detail: String,
+}
+
+impl Cause {
+    /// A body that is not what everybody reads alike.
+    pub(crate) fn of_body(bad: BadBody) -> Self {
+        Self {
+            reason: Reason::BodyMalformed,
+            detail: bad.to_string(),
+        }
+    }
+
+    /// What the client is told; of a body, what is wrong with it.
+    pub(crate) fn description(&self) -> &str {
+        match self.reason {
+            Reason::BodyMalformed => &self.detail,
+            reason => reason.description(),
+        }
+    }
 }
 
 impl From<Reason> for Cause {

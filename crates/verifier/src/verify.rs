@@ -1,11 +1,7 @@
 //! What the proxy asks about every request: may it pass, and who is it?
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use mcp_gateway_model::{
-    clock::Timestamp,
-    resource::Protected,
-    rule::{Demand, Operation},
-};
+use mcp_gateway_model::{clock::Timestamp, resource::Protected, rule::Demand, scope::ScopeSet};
 
 use crate::{
     answer::Refusal,
@@ -13,13 +9,18 @@ use crate::{
     forwarded::Asked,
     holder::Holder,
     identity::Identity,
+    operation,
     reason::{Cause, Reason},
     verifier::Verifier,
 };
 
-/// `/verify`, with any method: 2xx for a valid token and for nothing else, because any 2xx opens the server behind. A
-/// client that looks for metadata here is sent to the issuer's.
-pub(crate) async fn verify(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
+/// `/verify`, with any method: 2xx for a valid token, or for what a rule makes public, and for nothing else, because any 2xx
+/// opens the server behind. A client that looks for metadata here is sent to the issuer's.
+pub(crate) async fn verify(
+    request: HttpRequest,
+    payload: web::Payload,
+    verifier: web::Data<Verifier>,
+) -> HttpResponse {
     let _timer = verifier.metrics.time();
     let now = verifier.clock.now();
     let asked = Asked::read(&request, &verifier.settings.trusted_proxies);
@@ -29,7 +30,7 @@ pub(crate) async fn verify(request: HttpRequest, verifier: web::Data<Verifier>) 
     {
         return elsewhere;
     }
-    match decide(&verifier, &request, asked, now).await {
+    match decide(&verifier, (&request, payload), asked, now).await {
         Ok(identity) => {
             verifier.metrics.admitted();
             identity.into_response()
@@ -38,53 +39,54 @@ pub(crate) async fn verify(request: HttpRequest, verifier: web::Data<Verifier>) 
     }
 }
 
-/// Finds the resource, then checks the token for it.
+/// Finds the resource and what the request needs there, then checks the credential for it.
 async fn decide(
     verifier: &Verifier,
-    request: &HttpRequest,
+    (request, payload): (&HttpRequest, web::Payload),
     asked: Result<Asked, Reason>,
     now: Timestamp,
 ) -> Result<Identity, Box<Refusal>> {
-    let refuse = |cause, asked, protected| {
-        Box::new(Refusal {
-            cause,
-            asked,
-            protected,
+    let asked = asked.map_err(|reason| Box::new(Refusal::of(reason.into())))?;
+    let Some(protected) = verifier.settings.resources.at(&asked.authority, &asked.path) else {
+        return Err(Box::new(Refusal {
+            asked: Some(asked),
+            ..Refusal::of(Reason::NotProtected.into())
+        }));
+    };
+    let demand = operation::demand(request, payload, &asked, &protected).await;
+    let needed = match &demand {
+        Ok(Demand::Scopes(needed)) => protected.resource.policy.names(*needed),
+        _ => ScopeSet::default(),
+    };
+    admit(verifier, request, &protected, demand, now)
+        .await
+        .map_err(|cause| {
+            Box::new(Refusal {
+                cause,
+                asked: Some(asked),
+                protected: Some(protected),
+                needed,
+            })
         })
-    };
-    let settings = &verifier.settings;
-    let asked = asked.map_err(|reason| refuse(reason.into(), None, None))?;
-    let Some(protected) = settings.resources.at(&asked.authority, &asked.path) else {
-        return Err(refuse(Reason::NotProtected.into(), Some(asked), None));
-    };
-    match admit(verifier, request, &protected, now).await {
-        Ok(identity) => Ok(identity),
-        Err(cause) => Err(refuse(cause, Some(asked), Some(protected))),
-    }
 }
 
-/// Checks the credential, then what its holder may do.
+/// Checks the credential, then what its holder may do: in this order, so that only who has one is told what is wrong with
+/// the request itself. What is public needs none, and what is sent with it anyway is not looked at.
 async fn admit(
     verifier: &Verifier,
     request: &HttpRequest,
     protected: &Protected,
+    demand: Result<Demand, Cause>,
     now: Timestamp,
 ) -> Result<Identity, Cause> {
+    if matches!(demand, Ok(Demand::Public)) {
+        return Ok(Identity::nobody());
+    }
     let holder = Holder::identify(verifier, request, protected, now).await?;
-    authorize(&holder, protected)?;
-    Ok(Identity::new(&holder, verifier.settings.pass_token)?)
-}
-
-/// Whether the holder has the scopes that this request needs.
-fn authorize(holder: &Holder<'_>, protected: &Protected) -> Result<(), Reason> {
-    let policy = &protected.resource.policy;
-    let operation = Operation {
-        http_method: "",
-        path: "",
-        calls: &[],
-    };
-    match policy.judge(&operation) {
-        Ok(Demand::Scopes(needed)) if policy.suffices(&holder.scopes, needed) => Ok(()),
-        _ => Err(Reason::Scope),
+    match demand? {
+        Demand::Scopes(needed) if !protected.resource.policy.suffices(&holder.scopes, needed) => {
+            Err(Reason::Scope.into())
+        }
+        _ => Ok(Identity::new(&holder, verifier.settings.pass_token)?),
     }
 }

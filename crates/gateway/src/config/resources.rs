@@ -6,13 +6,19 @@ use mcp_gateway_model::{
     access::{Allow, AllowedUsers},
     issuer::Issuer,
     resource::{Resource, ResourceUri, Resources, Wildcard},
+    scope::{Hierarchy, ScopeSet},
     secret::Secret,
 };
 
-use super::{Listen, Role, reader::Reader, sources::read_secret};
+use super::{
+    Listen, Role,
+    reader::Reader,
+    rules::{self, Governing},
+    sources::read_secret,
+};
 
-/// Keys of `[[resource]]` that a later release enforces.
-const NOT_YET: &[&str] = &["rule", "scopes", "default_scopes"];
+/// Keys of `[[resource]]` besides those about scopes.
+const KEYS: [&str; 4] = ["uri", "name", "allow", "introspection_secret_file"];
 /// Keys of `allow` that a later release enforces.
 const ALLOW_NOT_YET: &[&str] = &["orgs", "teams"];
 /// How many bytes the secret of a resource server needs.
@@ -51,22 +57,33 @@ pub(super) fn read(
     issuer: Option<&Issuer>,
     role: Role,
 ) -> (Resources, Vec<ResourceServer>) {
+    let hierarchy = rules::hierarchy(r);
     let mut found = Found::default();
     for (index, table) in r.sources.resources.iter().enumerate() {
-        one(r, &format!("resource {}", index + 1), table, &mut found);
+        one(
+            r,
+            &format!("resource {}", index + 1),
+            (table, &hierarchy),
+            &mut found,
+        );
     }
+    let usual = |resource: Resource| resource.governed(ScopeSet::usual(), None, Vec::new(), &hierarchy);
     let none = r.sources.resources.is_empty();
     if none
         && let Some(wildcard) = r
             .text("BASE_DOMAIN")
             .map(|domain| Wildcard::parse(&format!("https://*.{domain}")))
     {
-        found.wildcards.extend(wildcard.ok());
+        found
+            .wildcards
+            .extend(wildcard.ok().map(|wildcard| wildcard.with(usual)));
     }
     let default = r.text("DEFAULT_RESOURCE").map(str::to_owned);
     if none && found.wildcards.is_empty() {
         let only = r.parsed("DEFAULT_RESOURCE", ResourceUri::parse);
-        found.configured.extend(only.map(|uri| Resource::new(uri, None)));
+        found
+            .configured
+            .extend(only.map(|uri| usual(Resource::new(uri, None))));
         if default.is_none() && !r.has("BASE_DOMAIN") {
             r.faults.add(
                 "BASE_DOMAIN",
@@ -99,19 +116,19 @@ struct Found {
     servers: Vec<ResourceServer>,
 }
 
-fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mut Found) {
-    for key in table.keys() {
-        if NOT_YET.contains(&key.as_str()) {
-            r.faults.add(
-                format!("{setting}: {key}"),
-                "is not enforced by this release: remove it",
-            );
-        } else if !["uri", "name", "allow", "introspection_secret_file"].contains(&key.as_str()) {
-            r.faults.add(
-                format!("{setting}: {key}"),
-                "is not a key of [[resource]]: there are uri, name, allow, introspection_secret_file",
-            );
-        }
+fn one(
+    r: &mut Reader<'_>,
+    setting: &str,
+    (table, hierarchy): (&Map<String, Value>, &Hierarchy),
+    found: &mut Found,
+) {
+    let keys = || KEYS.iter().chain(&rules::KEYS);
+    for key in table.keys().filter(|key| !keys().any(|known| known == key)) {
+        let all = keys().copied().collect::<Vec<_>>().join(", ");
+        r.faults.add(
+            format!("{setting}: {key}"),
+            format!("is not a key of [[resource]]: there are {all}"),
+        );
     }
     let text = |key: &str| table.get(key).and_then(|value| value.clone().into_string().ok());
     let Some(uri) = text("uri") else {
@@ -134,7 +151,11 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
                 format!("{setting}: uri"),
                 "must be https; http is for loopback only",
             ),
-            Ok(wildcard) => found.wildcards.push(wildcard.allowing(allow)),
+            Ok(wildcard) => {
+                let governing = Governing::read(r, setting, (table, ""), hierarchy);
+                let governed = wildcard.with(|resource| governing.apply(resource));
+                found.wildcards.push(governed.allowing(allow));
+            }
             Err(_) => r.faults.add(
                 format!("{setting}: uri"),
                 "must be a pattern such as https://*.example.com",
@@ -147,9 +168,10 @@ fn one(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>, found: &mu
             r.faults.add(format!("{setting}: uri"), "is configured twice");
         }
         Ok(uri) => {
+            let governing = Governing::read(r, setting, (table, uri.path()), hierarchy);
             found.configured.push(Resource {
                 allow,
-                ..Resource::new(uri.clone(), text("name"))
+                ..governing.apply(Resource::new(uri.clone(), text("name")))
             });
             found
                 .servers

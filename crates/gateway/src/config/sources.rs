@@ -57,6 +57,8 @@ pub(crate) struct Sources {
     given: BTreeMap<&'static str, Given>,
     /// The tables `[[resource]]`.
     pub(crate) resources: Vec<Map<String, Value>>,
+    /// The table `scope_hierarchy`.
+    pub(crate) scope_hierarchy: Option<Map<String, Value>>,
     /// The table `[limits]`.
     pub(crate) limits: Map<String, Value>,
     /// What is odd but no fault.
@@ -128,6 +130,12 @@ impl Sources {
         }
         if let Some(value) = file.remove("api_key") {
             spell_out(file, value, faults);
+        }
+        if let Some(value) = file.remove("scope_hierarchy") {
+            match value.into_table() {
+                Ok(table) => self.scope_hierarchy = Some(table),
+                Err(_) => faults.add("scope_hierarchy", "must be a table: { admin = [\"write\"] }"),
+            }
         }
         if let Some(value) = file.remove("limits") {
             match value.into_table() {

@@ -11,6 +11,7 @@ mod check_config;
 mod command_line;
 mod configuration_documents;
 mod configuration_faults;
+mod configuration_rules;
 mod configuration_sources;
 mod dev;
 mod directory;

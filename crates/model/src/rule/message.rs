@@ -40,6 +40,20 @@ impl<'b> Message<'b> {
         Ok(messages)
     }
 
+    /// A message of which only the method and the name are known.
+    ///
+    /// # Errors
+    /// [`BadBody`] when it would not be accepted in a body either.
+    pub fn mirrored(method: &'b str, name: Option<Cow<'b, str>>) -> Result<Self, BadBody> {
+        let message = Self {
+            method: Some(Cow::Borrowed(method)),
+            name,
+            uri: None,
+        };
+        message.check()?;
+        Ok(message)
+    }
+
     /// What it asks for, as rules see it.
     #[must_use]
     pub fn call(&self) -> Call<'_> {

@@ -1,0 +1,91 @@
+//! What a request does, and what it therefore needs: judged by the rules of its resource, from its method, its path and what
+//! its body asks the MCP server for.
+
+use actix_web::{
+    HttpRequest,
+    http::header::HeaderMap,
+    web::{Bytes, Payload},
+};
+use mcp_gateway_model::{
+    resource::Protected,
+    rule::{Call, Demand, Message, Operation, Policy},
+};
+
+use crate::{
+    body, forwarded,
+    forwarded::Asked,
+    mirrored::Mirrored,
+    reason::{Cause, Reason},
+};
+
+/// Headers by which some servers let a POST stand for another method.
+const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Methods whose requests have no body that asks for anything.
+const WITHOUT_BODY: [&str; 4] = ["GET", "HEAD", "DELETE", "OPTIONS"];
+
+/// What the request needs. Nothing of it is read that no rule looks at.
+pub(crate) async fn demand(
+    request: &HttpRequest,
+    payload: Payload,
+    asked: &Asked,
+    protected: &Protected,
+) -> Result<Demand, Cause> {
+    let policy = &protected.resource.policy;
+    let headers = request.headers();
+    let http_method = if policy.reads_http_methods() || policy.reads_messages() {
+        forwarded::method(headers).ok_or(Reason::ForwardedMethod)?
+    } else {
+        ""
+    };
+    if policy.reads_http_methods() && is_overridden(headers) {
+        return Err(Reason::MethodOverride.into());
+    }
+    if !policy.reads_messages() {
+        return judge(policy, http_method, asked, &[]);
+    }
+    let body = body::read(headers, payload, policy.max_body).await?;
+    let messages = messages(headers, http_method, policy, &body)?;
+    let calls: Vec<_> = messages.iter().map(Message::call).collect();
+    judge(policy, http_method, asked, &calls)
+}
+
+fn judge(policy: &Policy, http_method: &str, asked: &Asked, calls: &[Call<'_>]) -> Result<Demand, Cause> {
+    let operation = Operation {
+        http_method,
+        path: &asked.path,
+        calls,
+    };
+    policy.judge(&operation).map_err(|_| Reason::Unclear.into())
+}
+
+/// What the request asks the MCP server for: what its body says; without one, and only if the operator trusts them, what
+/// the headers say that mirror it.
+fn messages<'r>(
+    headers: &'r HeaderMap,
+    http_method: &str,
+    policy: &Policy,
+    body: &'r Bytes,
+) -> Result<Vec<Message<'r>>, Cause> {
+    let mirrored = Mirrored::read(headers)?;
+    if !body.is_empty() {
+        let messages = Message::read(body).map_err(Cause::of_body)?;
+        mirrored.agrees_with(&messages)?;
+        return Ok(messages);
+    }
+    if WITHOUT_BODY.contains(&http_method) {
+        return Ok(Vec::new());
+    }
+    if policy.trust_mcp_headers
+        && let Some(message) = mirrored.alone()?
+    {
+        return Ok(vec![message]);
+    }
+    Err(Reason::BodyMissing.into())
+}
+
+/// Whether a header says that another method is meant; servers that read CGI variables take an underscore for a hyphen.
+fn is_overridden(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .any(|name| OVERRIDES.contains(&name.as_str().replace('_', "-").as_str()))
+}
