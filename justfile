@@ -78,6 +78,21 @@ compose-test:
 size:
     scripts/size
 
+# every performance goal beside its figure; --quick for a look, --record on a quiet machine
+[group('measure')]
+bench *args:
+    scripts/bench speed "$@"
+
+# cost of verify and token with up to two million grants in the store, and what they weigh there
+[group('measure')]
+bench-growth *args:
+    scripts/bench growth "$@"
+
+# instructions per request of the hot path; fails when they grew by more than 10 %
+[group('measure')]
+callgrind *args:
+    scripts/bench callgrind "$@"
+
 # every check but the compose test
 [group('ci')]
 checks: fmt-check links deny model lint doc examples test doctest

@@ -1,0 +1,41 @@
+//! The document that keeps the figures of a run.
+
+use std::{fs, path::Path};
+
+use crate::{Answer, report::Report};
+
+/// What begins and ends the part of the document that a run replaces.
+const BEGIN: &str = "<!-- measured:";
+const END: &str = "<!-- end of measured:";
+
+/// What others may use of the processors, in percent.
+const QUIET: u64 = 3;
+
+/// Replaces the recorded figures of the same measurement.
+///
+/// # Errors
+/// For a quick run, on a machine that is not quiet, and when the document has no place for it.
+pub(crate) fn write(document: &Path, report: &Report, quick: bool) -> Answer<()> {
+    if quick {
+        return Err("a quick run is not recorded: its figures mean too little".into());
+    }
+    if report.others > QUIET {
+        return Err(format!(
+            "not recorded: other programs used {} % of the processors when the run began",
+            report.others
+        )
+        .into());
+    }
+    let name = report.name;
+    let text = fs::read_to_string(document)?;
+    let (begin, end) = (format!("{BEGIN} {name} -->"), format!("{END} {name} -->"));
+    let place = text
+        .split_once(&begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let Some((before, after)) = place else {
+        return Err(format!("{} has no lines {begin} and {end}", document.display()).into());
+    };
+    let measured = report.text();
+    fs::write(document, format!("{before}{begin}\n\n{measured}\n{end}{after}"))?;
+    Ok(())
+}
