@@ -10,6 +10,7 @@ mod clients_matrix;
 mod conformance;
 mod documents;
 mod forged;
+mod headless;
 mod openid_connect;
 mod predecessor;
 mod replicas;

@@ -44,7 +44,20 @@ async fn a_full_dump_of_redis_after_a_whole_login_holds_no_secret() {
     let request = http.post(format!("{}/register", world.issuer())).json(&metadata);
     let confidential: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let personal = [
+        "admin",
+        "tokens",
+        "create",
+        "octocat",
+        "--name",
+        "ci",
+        "--resource",
+        &mcp_url,
+        "--scope",
+        "read",
+    ];
     let mut secrets = vec![
+        world.operate(&personal),
         back["code"].clone(),
         unused["code"].clone(),
         tokens.access,
@@ -65,7 +78,7 @@ async fn a_full_dump_of_redis_after_a_whole_login_holds_no_secret() {
         .iter()
         .filter_map(|secret| Some(secret[secret.len().checked_sub(43)?..].to_owned()))
         .collect();
-    assert!(secrets.len() >= 14 && tails.len() >= 8);
+    assert!(secrets.len() >= 15 && tails.len() >= 8);
     let dump = dump(&world);
     assert!(dump.len() > 20);
     for bytes in dump {

@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) traefik: Traefik,
     pub(crate) gateway: Vec<Process>,
     pub(crate) redis: RedisServer,
+    /// What an operator's commands are told.
+    operator: Settings,
     sample: RunningSample,
     _github: Running,
 }
@@ -71,6 +73,7 @@ impl World {
         });
         let ground = Ground::prepare(redis);
         let settings = settings(&ground);
+        let operator = [ground.auth_settings(), ground.common(), settings.clone()].concat();
         let (auths, verifiers) = match layout {
             Layout::Serve => (vec!["serve"], vec![]),
             Layout::Apart(count) => (vec!["auth-server"; count], vec!["verifier"; count]),
@@ -105,7 +108,7 @@ impl World {
             behind_a_proxy,
         };
         let traefik = Traefik::start(ground.directory.path(), ground.ports, &upstreams).await;
-        Self::assemble(ground, traefik, gateway).await
+        Self::assemble(ground, traefik, gateway, operator).await
     }
 
     /// What the predecessor's users have: its documented `.env` file, its documented labels, and `serve` in its place.
@@ -120,10 +123,10 @@ impl World {
         let github = ground.github_settings();
         let (process, url) = ground.spawn("serve", &[&github]).await;
         let traefik = Traefik::with_predecessor_labels(&ground, &url).await;
-        Self::assemble(ground, traefik, vec![process]).await
+        Self::assemble(ground, traefik, vec![process], github).await
     }
 
-    async fn assemble(ground: Ground, traefik: Traefik, gateway: Vec<Process>) -> Self {
+    async fn assemble(ground: Ground, traefik: Traefik, gateway: Vec<Process>, operator: Settings) -> Self {
         let Ground {
             directory,
             ports,
@@ -138,6 +141,7 @@ impl World {
             traefik,
             gateway,
             redis,
+            operator,
             sample,
             _github: github,
         };
@@ -190,6 +194,20 @@ impl World {
             .timeout(Duration::from_secs(20))
             .build()
             .unwrap()
+    }
+
+    /// Has an operator's command done; answers what it wrote to standard output.
+    pub(crate) fn operate(&self, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_mcp-oauth-gateway"))
+            .env_clear()
+            .envs(self.operator.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.directory)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     /// Everything the gateway and Traefik wrote.
@@ -269,6 +287,7 @@ impl Ground {
         vec![
             ("REDIS_URL", self.redis.url_for("verifier@")),
             ("REDIS_PASSWORD", VERIFIER_PASSWORD.to_owned()),
+            ("ALLOWED_GITHUB_USERS", "OctoCat".to_owned()),
         ]
     }
 
