@@ -106,16 +106,37 @@ fn keys(members: &Members<'_>, auth_method: AuthMethod) -> Result<Keys, Rejectio
             "must be RS256, PS256, ES256 or EdDSA",
         ));
     }
-    let Some(set) = members.0.get(NAME) else {
-        return Err(invalid(
+    match (members.0.get(NAME), members.text("jwks_uri")?) {
+        (Some(set), None) => {
+            ClientKeys::parse(set).map_err(|bad| invalid(NAME, bad.to_string()))?;
+            Ok(Keys {
+                inline: Some(set.clone()),
+                address: None,
+            })
+        }
+        (None, Some(address)) => Ok(Keys {
+            inline: None,
+            address: Some(key_address(address)?),
+        }),
+        (None, None) => Err(invalid(
             NAME,
-            "must be sent: the public keys of a client with private_key_jwt",
-        ));
-    };
-    ClientKeys::parse(set).map_err(|bad| invalid(NAME, bad.to_string()))?;
-    Ok(Keys {
-        inline: Some(set.clone()),
-        address: None,
+            "or jwks_uri must be sent: a client with private_key_jwt has public keys",
+        )),
+        (Some(_), Some(_)) => Err(invalid(NAME, "and jwks_uri must not be sent both")),
+    }
+}
+
+/// Where keys are published. Whether that is a public place is seen when they are read.
+fn key_address(address: &str) -> Result<String, Rejection> {
+    let url = Url::parse(address).ok().filter(|url| {
+        let is_bare = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+        is_bare && url.scheme() == "https" && address.len() <= URI_LENGTH
+    });
+    url.map(String::from).ok_or_else(|| {
+        invalid(
+            "jwks_uri",
+            "must be an https URL of at most 2048 characters, without user information and fragment",
+        )
     })
 }
 

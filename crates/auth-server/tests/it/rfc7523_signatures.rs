@@ -179,7 +179,7 @@ async fn keys_are_looked_at_when_they_are_registered() {
     let mut private = signer.jwk("one");
     private["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
     for (changes, named) in [
-        (json!({}), "jwks must be sent"),
+        (json!({}), "jwks or jwks_uri must be sent"),
         (json!({ "jwks": [] }), "jwks must be an object"),
         (
             json!({ "jwks": { "keys": [] } }),
