@@ -33,7 +33,7 @@ pub trait Store: GrantReader {
     // clients
 
     /// Adds a client. Its id must be new: one that is there already, or was removed less than a day ago, is
-    /// [`StoreError::Refused`].
+    /// [`StoreError::Refused`], and so is one that stands for another kind of credential.
     async fn add_client(&self, client: &Client, now: Timestamp) -> Result<(), StoreError>;
 
     /// The client, if it has not expired at `now`.

@@ -22,6 +22,11 @@ pub(super) struct Use {
 }
 
 pub(super) async fn add<E: Engine>(engine: &E, client: &Client, now: Timestamp) -> Answer<()> {
+    if client.id.is_reserved() {
+        return Err(StoreError::Refused(
+            "this id stands for a credential that is no client's".into(),
+        ));
+    }
     for _ in 0..ATTEMPTS {
         let [(key, found), (marker, mark)] = record_and_marker(engine, &client.id).await?;
         let old = living(&key, found.as_ref(), now)?;

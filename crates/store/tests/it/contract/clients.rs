@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use mcp_gateway_model::client::Client;
+use mcp_gateway_model::{client::Client, id::ClientId};
 use mcp_gateway_store::{Begun, Replaced, Store, StoreError};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 contract!(
     an_added_client_is_there_until_it_expires,
     a_client_id_cannot_be_added_twice,
+    no_client_takes_the_place_of_personal_access_tokens_or_of_the_api_key,
     a_client_that_expired_makes_room,
     of_32_replacements_one_wins,
     a_replacement_keeps_the_uses_noted_meanwhile,
@@ -43,6 +44,16 @@ async fn a_client_id_cannot_be_added_twice(store: Arc<dyn Store>) {
     store.add_client(&client, NOW).await.unwrap();
     let again = store.add_client(&client, NOW).await;
     assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
+}
+
+async fn no_client_takes_the_place_of_personal_access_tokens_or_of_the_api_key(store: Arc<dyn Store>) {
+    for id in ["personal-access-token", "api-key"] {
+        let id = ClientId::parse(id).unwrap();
+        let reserved = Client { id, ..client() };
+        let refused = store.add_client(&reserved, NOW).await;
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+        assert_eq!(store.client(&reserved.id, NOW).await.unwrap(), None);
+    }
 }
 
 async fn a_client_that_expired_makes_room(store: Arc<dyn Store>) {
