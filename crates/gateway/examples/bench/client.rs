@@ -290,3 +290,37 @@ pub(crate) async fn load(arguments: &arguments::Load) -> Answer<ExitCode> {
     run(&load).await?;
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_when_its_body_is() {
+        let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nbody";
+        assert!(Head::read(&answer[..30]).unwrap().is_none());
+        let head = Head::read(&answer[..52]).unwrap().unwrap();
+        assert_eq!((head.status, head.length), (401, answer.len()));
+        let empty = b"HTTP/1.1 204 No Content\r\n\r\n";
+        assert_eq!(Head::read(empty).unwrap().unwrap().length, empty.len());
+    }
+
+    #[test]
+    fn an_answer_of_unknown_length_is_refused() {
+        let streamed = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(Head::read(streamed).is_err());
+    }
+
+    #[test]
+    fn a_quantile_is_a_time_that_was_measured() {
+        let run = Run {
+            elapsed: Duration::from_secs(2),
+            latencies: (1..=100).map(|n| n * 1000).collect(),
+        };
+        assert_eq!(
+            format!("{:.0} {:.0}", run.quantile(50), run.quantile(99)),
+            "51 100"
+        );
+        assert_eq!(format!("{:.0}", run.rate()), "50");
+    }
+}

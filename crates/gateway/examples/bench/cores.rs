@@ -68,3 +68,15 @@ fn parse(text: &str) -> Vec<usize> {
     };
     text.split(',').flat_map(range).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_single_cores_are_read() {
+        assert_eq!(parse("0-2,5"), [0, 1, 2, 5]);
+        assert_eq!(parse("7"), [7]);
+        assert_eq!(parse("nothing"), [0_usize; 0]);
+    }
+}

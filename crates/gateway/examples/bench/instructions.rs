@@ -28,7 +28,7 @@ use crate::{
     progress::{note, now, result},
     requests,
     seed::{Kind, Pattern, Seed},
-    stage::{Keeps, Stage},
+    stage::{Keeps, Stage, TOOLS},
 };
 
 /// How much a count may grow, in percent.
@@ -59,14 +59,15 @@ pub(crate) async fn check(arguments: &Callgrind) -> Answer<ExitCode> {
     let used = Pattern::of(Kind::Used).await?;
     used.write(&mut stage.database(0)?, &seeds)?;
     let token = key.token(&seeds[0])?;
+    let tool = requests::verify_tool(&key.token_for(&seeds[0], TOOLS)?);
     let requests_each = if common.quick { 200 } else { 1000 };
     let mut counted = BTreeMap::new();
-    for (name, token, expected) in [
-        ("verify, warm token", token.as_str(), 200),
-        ("verify, nonsense", "nonsense", 401),
+    for (name, request, expected) in [
+        ("verify, warm token", requests::verify("/verify", &token), 200),
+        ("verify, warm token, tool call", tool, 200),
+        ("verify, nonsense", requests::verify("/verify", "nonsense"), 401),
     ] {
         note(&format!("{name}: {requests_each} requests, twice"));
-        let request = requests::verify("/verify", token);
         let few = run(&stage, &key, &request, (100, expected)).await?;
         let many = run(&stage, &key, &request, (100 + requests_each, expected)).await?;
         let each = many.saturating_sub(few) / u64::try_from(requests_each)?;

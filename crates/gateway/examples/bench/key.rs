@@ -144,11 +144,19 @@ impl Key {
         })
     }
 
-    /// An access token for a grant that lies in the store.
+    /// An access token for a grant that lies in the store, for the server that most of the load is for.
     ///
     /// # Errors
     /// When the library fails.
     pub(crate) fn token(&self, seed: &Seed) -> Answer<String> {
+        self.token_for(seed, RESOURCE)
+    }
+
+    /// An access token for a grant that lies in the store.
+    ///
+    /// # Errors
+    /// When the library fails.
+    pub(crate) fn token_for(&self, seed: &Seed, audience: &str) -> Answer<String> {
         let now = SystemClock.now().secs();
         let header = json!({
             "alg": self.algorithm.as_str(),
@@ -156,7 +164,7 @@ impl Key {
             "typ": ACCESS_TOKEN_TYPE,
         });
         let claims = json!({
-            "iss": ISSUER, "sub": seed.user.to_string(), "aud": RESOURCE, "client_id": seed.client,
+            "iss": ISSUER, "sub": seed.user.to_string(), "aud": audience, "client_id": seed.client,
             "scope": SCOPES, "jti": random_text::<16>(), "iat": now, "exp": now + LIFETIME,
             "grant": seed.grant, "username": "OctoCat",
         });

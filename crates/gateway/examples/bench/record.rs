@@ -39,3 +39,29 @@ pub(crate) fn write(document: &Path, report: &Report, quick: bool) -> Answer<()>
     fs::write(document, format!("{before}{begin}\n\n{measured}\n{end}{after}"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_replaces_its_own_part_of_the_document() {
+        let directory = tempfile::tempdir().unwrap();
+        let document = directory.path().join("performance.md");
+        let part = |name| format!("{BEGIN} {name} -->\nold\n{END} {name} -->\n");
+        fs::write(&document, format!("# Title\n{}{}", part("speed"), part("growth"))).unwrap();
+        let mut report = Report::new("growth", vec![("date", "today".into())]);
+        write(&document, &report, false).unwrap();
+        let text = fs::read_to_string(&document).unwrap();
+        assert_eq!(text.matches("old").count(), 1, "{text}");
+        assert!(
+            text.contains("date: today") && text.starts_with("# Title"),
+            "{text}"
+        );
+
+        assert!(write(&document, &report, true).is_err(), "a quick run");
+        report.others = 50;
+        assert!(write(&document, &report, false).is_err(), "a busy machine");
+        assert_eq!(fs::read_to_string(&document).unwrap(), text);
+    }
+}

@@ -331,3 +331,48 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::new("speed", vec![("date", "today".into())]);
+        let sample = |rate| Sample {
+            rate,
+            p50: 1.0,
+            p99: 2.0,
+            processor: 3.0,
+            busy: 1.0,
+        };
+        for (one, other) in [(90.0, 100.0), (50.0, 100.0), (99.0, 110.0)] {
+            report.samples.push("one", 32, sample(one));
+            report.samples.push("other", 32, sample(other));
+        }
+        report
+    }
+
+    #[test]
+    fn a_ratio_is_taken_in_each_round_and_its_median_counts() {
+        let mut report = report();
+        let figure = report.samples.ratio(("one", "other"), 32, |s| s.rate).unwrap();
+        assert_eq!(
+            format!("{:.2} {:.2} {:.2}", figure.median, figure.least, figure.most),
+            "0.90 0.50 0.90"
+        );
+        report.line("ratio", "", Goal::AtLeast(0.95), Ok(figure));
+        assert_eq!(report.missed(), 1);
+        assert!(report.text().contains("missed"), "{}", report.text());
+    }
+
+    #[test]
+    fn what_was_not_measured_says_why_and_is_neither_met_nor_missed() {
+        let mut report = report();
+        let nothing = report.samples.ratio(("one", "third"), 32, |s| s.rate);
+        assert!(nothing.is_err());
+        report.line("left out", "ms", Goal::AtMost(1.0), Err("there was none".into()));
+        assert_eq!(report.missed(), 0);
+        assert!(report.text().contains("there was none"), "{}", report.text());
+        assert_eq!(report.json()["figures"][0]["verdict"], "not measured");
+    }
+}

@@ -20,6 +20,22 @@ pub(crate) fn verify(path: &str, token: &str) -> String {
     )
 }
 
+/// What Traefik asks about the call of a tool where there are rules for tools: with the body of the call.
+pub(crate) fn verify_tool(token: &str) -> String {
+    let body = serde_json::json!({
+        "jsonrpc": "2.0", "id": 7, "method": "tools/call",
+        "params": { "name": "get_note", "arguments": { "path": "shopping/list", "lines": 20 } },
+    })
+    .to_string();
+    format!(
+        "GET /verify HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: application/json, text/event-stream\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nMcp-Protocol-Version: 2025-06-18\r\n\
+         X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Method: POST\r\nX-Forwarded-Proto: https\r\n\
+         X-Forwarded-Host: tools.bench.test\r\nX-Forwarded-Uri: /mcp\r\nAuthorization: Bearer {token}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
 /// A call of the protected server through Traefik.
 pub(crate) fn call(token: &str) -> String {
     format!(

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{
     Answer,
-    stage::{REDIRECT, RESOURCE, SCOPES, VERIFIER},
+    stage::{REDIRECT, RESOURCE, SCOPES, TOOLS, VERIFIER},
 };
 
 /// The number of the person in the pattern; no other number in it has these digits.
@@ -265,7 +265,7 @@ async fn write(store: &RedisStore, kind: Kind, seed: &Seed) -> Answer<()> {
 
 fn grant(seed: &Seed, now: Timestamp, end: Timestamp) -> Answer<(Grant, Code)> {
     let grant = of_json(&json!({
-        "id": seed.grant, "client": seed.client, "audiences": [RESOURCE], "scopes": SCOPES,
+        "id": seed.grant, "client": seed.client, "audiences": [RESOURCE, TOOLS], "scopes": SCOPES,
         "user": {
             "id": seed.user, "login": "octocat", "shown_login": "OctoCat", "name": "The Octocat",
             "email": "octocat@bench.test",
@@ -283,4 +283,60 @@ fn grant(seed: &Seed, now: Timestamp, end: Timestamp) -> Answer<(Grant, Code)> {
 /// A record in the form the store keeps it in: releases with more fields can read it.
 fn of_json<T: DeserializeOwned>(record: &serde_json::Value) -> Answer<T> {
     Ok(serde_json::from_value(record.clone())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_gateway_model::id::UserId;
+    use mcp_gateway_store::{GrantReader, Redemption};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_loaded_in_bulk_is_what_the_store_reads() {
+        let redis = RedisServer::start();
+        let client = ClientId::generate();
+        let (used, fresh) = (
+            Seed::of_client(client.as_str(), 3),
+            Seed::of_client(client.as_str(), 2),
+        );
+        for (kind, seeds) in [(Kind::Used, &used), (Kind::Fresh, &fresh)] {
+            let pattern = Pattern::of(kind).await.unwrap();
+            pattern.write(&mut redis.connection(), seeds).unwrap();
+        }
+        let clients = Pattern::of(Kind::Client).await.unwrap();
+        clients.write(&mut redis.connection(), &used[..1]).unwrap();
+
+        let (store, now) = (RedisStore::connect(&redis.options()).unwrap(), SystemClock.now());
+        assert!(store.client(&client, now).await.unwrap().is_some());
+        assert_eq!(store.grants_of_client(&client, now).await.unwrap().len(), 5);
+        for (seed, digest) in used
+            .iter()
+            .chain(&fresh)
+            .map(|s| (s, Digest::of(s.code.as_bytes())))
+        {
+            let id = GrantId::parse(&seed.grant).unwrap();
+            let grant = store.grant(&id, now).await.unwrap().unwrap();
+            assert_eq!((&grant.client, grant.is_of(UserId(seed.user))), (&client, true));
+            assert!(store.code(&id, &digest, now).await.unwrap().is_some());
+        }
+        let again = GrantId::parse(&used[0].grant).unwrap();
+        let digest = Digest::of(used[0].code.as_bytes());
+        assert_eq!(
+            store.redeem(&again, &digest, now).await.unwrap(),
+            Redemption::Replayed
+        );
+    }
+
+    #[test]
+    fn every_place_of_a_name_is_a_slot() {
+        let seed = |grant: &str| Seed {
+            grant: grant.into(),
+            client: "c".into(),
+            user: 7,
+            code: "code".into(),
+        };
+        let text = Text::new("a:{GRANT} GRANT", &seed("GRANT").values());
+        assert_eq!(text.fill(&seed("other").values()), "a:{other} other");
+    }
 }

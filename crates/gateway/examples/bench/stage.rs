@@ -21,8 +21,10 @@ use crate::{
 pub(crate) const ISSUER: &str = "https://auth.bench.test";
 /// What is protected.
 pub(crate) const RESOURCE: &str = "https://echo.bench.test/mcp";
+/// The same with rules for single tools.
+pub(crate) const TOOLS: &str = "https://tools.bench.test/mcp";
 /// What is allowed there.
-pub(crate) const SCOPES: &str = "mcp read";
+pub(crate) const SCOPES: &str = "read";
 /// Where clients are redirected to.
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:33418/callback";
 /// The verifier of RFC 7636 appendix B.
@@ -60,7 +62,11 @@ impl Stage {
         let gateway = fs::canonicalize(&common.gateway)
             .map_err(|fault| format!("{} cannot be measured: {fault}", common.gateway.display()))?;
         let directory = tempfile::tempdir()?;
-        fs::write(directory.path().join("auth-server.toml"), limits())?;
+        fs::write(directory.path().join("verifier.toml"), resources())?;
+        fs::write(
+            directory.path().join("auth-server.toml"),
+            format!("{}{}", limits(), resources()),
+        )?;
         let stage = Self {
             cores,
             directory,
@@ -114,6 +120,15 @@ impl Stage {
             ("MCP_OAUTH_ISSUER", ISSUER.to_owned()),
             ("DEFAULT_RESOURCE", RESOURCE.to_owned()),
             ("REDIS_URL", format!("{}/{database}", self.redis.url())),
+            (
+                "GATEWAY_CONFIG",
+                if role == "verifier" {
+                    "verifier.toml"
+                } else {
+                    "auth-server.toml"
+                }
+                .to_owned(),
+            ),
         ];
         if role != "verifier" {
             environment.extend([
@@ -126,7 +141,6 @@ impl Stage {
                 ),
                 ("JWT_ALGORITHM", key.algorithm.to_string()),
                 ("JWT_PRIVATE_KEY_B64", key.setting()),
-                ("GATEWAY_CONFIG", "auth-server.toml".to_owned()),
             ]);
         }
         Start {
@@ -227,6 +241,28 @@ pub(crate) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .map(str::trim)
+}
+
+/// Two protected servers: one with rules for methods and paths, one with rules for tools.
+fn resources() -> String {
+    let rules = [
+        (
+            RESOURCE,
+            "{ methods = [\"DELETE\"], paths = [\"/mcp/archive/*\"], scopes = [\"write\"] }, \
+             { paths = [\"/mcp/health\"], public = true }",
+        ),
+        (
+            TOOLS,
+            "{ tools = [\"create_*\", \"delete_*\"], scopes = [\"write\"] }, { tools = [\"*_key\"], scopes = [\"admin\"] }",
+        ),
+    ];
+    let tables = rules.map(|(uri, rules)| {
+        format!(
+            "[[resource]]\nuri = \"{uri}\"\nname = \"Bench\"\nscopes = [\"read\", \"write\", \"admin\"]\n\
+             default_scopes = [\"read\"]\nrule = [{rules}]\n"
+        )
+    });
+    tables.concat()
 }
 
 /// Limits that no load reaches: what is measured is the work, not the refusal.

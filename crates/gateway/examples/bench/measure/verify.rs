@@ -12,7 +12,7 @@ use crate::{
     report::{Goal, Report},
     requests,
     seed::{Kind, Pattern, Seed},
-    stage::{Keeps, Server, Stage},
+    stage::{Keeps, Server, Stage, TOOLS},
 };
 
 const WARM: &str = "verify, warm token";
@@ -27,6 +27,8 @@ struct Set {
     predecessor: Option<Predecessor>,
     /// A good token.
     warm: String,
+    /// One of the same grant, for the server with rules for tools.
+    tool: String,
     /// The same with another signature.
     forged: String,
     /// Tokens that no verifier has seen.
@@ -58,6 +60,7 @@ impl Set {
         Ok(Self {
             verifier: stage.gateway("verifier", &bench.rsa, 0)?,
             plain: stage.plain(Some(&bench.rsa))?,
+            tool: bench.rsa.token_for(&seeds[0], TOOLS)?,
             forged: format!("{message}.{signature}"),
             stage,
             _auth: auth,
@@ -87,11 +90,13 @@ impl Set {
 
     async fn round(&self, bench: &mut Bench, connections: usize) -> Answer<()> {
         let warm = requests::verify("/verify", &self.warm);
+        let tool = requests::verify_tool(&self.tool);
         let forged = requests::verify("/verify", &self.forged);
         let nonsense = requests::verify("/verify", "nonsense");
         for (name, server, request, expected) in [
             (BARE, &self.plain, &warm, 200),
             (WARM, &self.verifier, &warm, 200),
+            ("verify, warm token, tool call", &self.verifier, &tool, 200),
             ("verify, forged token", &self.verifier, &forged, 401),
             ("verify, nonsense", &self.verifier, &nonsense, 401),
         ] {
@@ -198,14 +203,18 @@ fn explain(report: &mut Report) {
         let name = format!("verify warm / bare handler, rate, {connections} connections");
         report.line(name, "", Goal::Told, rate);
     }
-    for (bad, name) in [
+    for (other, name) in [
+        (
+            "verify, warm token, tool call",
+            "verify of a tool call / warm, rate, 32 connections",
+        ),
         (
             "verify, forged token",
             "verify forged / warm, rate, 32 connections",
         ),
         ("verify, nonsense", "verify nonsense / warm, rate, 32 connections"),
     ] {
-        let ratio = report.samples.ratio((bad, warm), 32, |s| s.rate);
+        let ratio = report.samples.ratio((other, warm), 32, |s| s.rate);
         report.line(name, "", Goal::Told, ratio);
     }
 }
