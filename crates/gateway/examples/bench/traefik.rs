@@ -1,12 +1,14 @@
 //! A real Traefik with the shipped middleware, without TLS: what the verifier costs is not hidden behind a handshake.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use mcp_gateway_store::testing::free_port;
 
 use crate::{
     Answer,
+    client::Line,
     process::Start,
+    progress::now,
     stage::{Server, Stage},
 };
 
@@ -40,6 +42,26 @@ pub(crate) fn start(stage: &Stage, name: &str, verifier: &Server, backend: &Serv
     };
     let process = start.ready(ping, "/ping")?;
     Ok(Server { process, port: web })
+}
+
+/// Waits until it lets a request through: it answers pings before it has read its routes.
+///
+/// # Errors
+/// When it does not within 20 seconds; the text is what it answers.
+pub(crate) async fn routed(traefik: &Server, request: &str) -> Answer<()> {
+    let began = now();
+    loop {
+        let mut line = Line::open(traefik.port).await?;
+        let status = line.ask(request.as_bytes()).await?;
+        if status == 200 {
+            return Ok(());
+        }
+        if began.elapsed() > Duration::from_secs(20) {
+            let said = String::from_utf8_lossy(line.body()).into_owned();
+            return Err(format!("Traefik lets nothing through: {status} {said}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn route(backend: &Server) -> String {

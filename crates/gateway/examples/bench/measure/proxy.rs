@@ -28,6 +28,8 @@ pub(super) async fn measure(bench: &mut Bench) -> Answer<()> {
     let ours = traefik::start(&stage, "ours", &verifier, &backend)?;
     let theirs = traefik::start(&stage, "constant", &constant, &backend)?;
     let request = requests::call(&token);
+    traefik::routed(&ours, &request).await?;
+    traefik::routed(&theirs, &request).await?;
     for round in 1..=bench.rounds {
         note(&format!("  round {round} of {}", bench.rounds));
         for connections in CONNECTIONS {
