@@ -5,5 +5,7 @@ pub(crate) mod desk;
 pub(crate) mod fragile;
 pub(crate) mod log;
 pub(crate) mod login;
+pub(crate) mod names;
+pub(crate) mod publisher;
 pub(crate) mod set;
 pub(crate) mod signer;
