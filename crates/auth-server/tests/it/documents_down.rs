@@ -1,7 +1,5 @@
 //! A client whose description cannot be read now.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use mcp_gateway_model::id::ClientId;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -120,7 +118,7 @@ async fn a_description_that_became_invalid_is_not_replaced_by_the_copy() {
     let client = client(&publisher);
     let (_, refresh) = desk.tokens(&client).await;
     publisher.client("/client.json", |document| {
-        document["client_id"] = json!("https://evil.example.com/x")
+        document["client_id"] = json!("https://evil.example.com/x");
     });
     desk.advance(DAY + 1);
     let answer = desk.refresh(&client, &refresh, &[]).await;

@@ -1,7 +1,5 @@
 //! How long copies of descriptions are kept, how often they are read, and how many there can be.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use mcp_gateway_model::secret::Digest;
 use mcp_gateway_store::Store;
 use reqwest::StatusCode;

@@ -1,8 +1,6 @@
 //! Clients that prove who they are by a signed assertion, and what it has to say:
 //! <https://www.rfc-editor.org/rfc/rfc7523>.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};

@@ -1,7 +1,5 @@
 //! What signs an assertion, and which keys count: <https://www.rfc-editor.org/rfc/rfc7523#section-3>.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::{Method, StatusCode};
