@@ -1,7 +1,7 @@
 //! What an authorization request asks for, once it is clear who asks and where the answer goes.
 
 use mcp_gateway_model::{
-    client::{Client, GrantType},
+    client::{Client, ClientOrigin, GrantType},
     error::ErrorCode,
     id::{Login, UserId},
     pkce::CodeChallenge,
@@ -158,24 +158,29 @@ async fn subject(context: &Context, parameters: &Parameters) -> Result<Option<Us
     })
 }
 
-/// What the person is asked to allow: of the requested scopes those that the resource has and, if the client registered for
-/// some of these, that it registered for; if nothing is left, the resource's default scopes. A client that registered only
-/// for scopes which the resource does not have (`openid`, or those of another server) is not limited by that: it could ask
-/// for nothing else. `offline_access` opens nothing and is kept.
+/// What the person is asked to allow: the requested scopes that the resource has; if nothing is left, its default scopes, or
+/// of those what the client registered for. A client that the operator entered gets no others than it was entered with. One
+/// that described itself may ask for more than it did then: clients register for what their first challenge names, and ask
+/// for more when a tool needs it. `offline_access` opens nothing and is kept.
 fn granted(requested: &ScopeSet, client: &Client, target: &Target) -> ScopeSet {
     let resource = &target.protected.resource;
     let registered = resource.scopes.intersection(&client.metadata.scope);
-    let open = if registered.is_empty() {
+    let usual = if registered.is_empty() {
         &resource.scopes
     } else {
         &registered
     };
+    let open = if client.origin == ClientOrigin::PreRegistered {
+        usual
+    } else {
+        &resource.scopes
+    };
     let asked = requested.intersection(open);
-    let default = resource.default_scopes.intersection(open);
+    let default = resource.default_scopes.intersection(usual);
     let chosen = [asked, default]
         .into_iter()
         .find(|set| !set.is_empty())
-        .unwrap_or_else(|| open.clone());
+        .unwrap_or_else(|| usual.clone());
     chosen.union(&requested.filter(|s| s == OFFLINE_ACCESS))
 }
 

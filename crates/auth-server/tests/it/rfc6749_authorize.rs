@@ -4,7 +4,13 @@
 
 use std::time::Duration;
 
-use mcp_gateway_model::{client::GrantType, clock::Clock, key::Algorithm, scope::ScopeSet};
+use mcp_gateway_model::{
+    client::{ClientOrigin, GrantType},
+    clock::Clock,
+    id::ClientId,
+    key::Algorithm,
+    scope::ScopeSet,
+};
 use mcp_gateway_store::{Rate, Store};
 use reqwest::StatusCode;
 
@@ -238,24 +244,43 @@ async fn unknown_scopes_are_dropped_and_nothing_left_means_the_default() {
 }
 
 #[actix_web::test]
-async fn a_client_that_registered_for_some_scopes_gets_no_others() {
+async fn a_client_that_registered_itself_can_ask_for_more_scopes_than_it_did_then() {
     let site = Site::start().await;
     let registered = |scope: &'static str| {
         site.client_with(&[REDIRECT], move |m| m.scope = ScopeSet::parse(scope).unwrap())
     };
     let reader = registered("read openid").await;
-    assert_eq!(granted_scopes(&site, &reader, Some("read write")).await, "read");
+    assert_eq!(granted_scopes(&site, &reader, None).await, "read");
+    assert_eq!(
+        granted_scopes(&site, &reader, Some("read write")).await,
+        "read write"
+    );
     let writer = registered("write").await;
     assert_eq!(granted_scopes(&site, &writer, None).await, "write");
     let stranger = registered("openid other").await;
     assert_eq!(granted_scopes(&site, &stranger, Some("write")).await, "write");
 }
 
-async fn granted_scopes(
-    site: &Site,
-    client: &mcp_gateway_model::id::ClientId,
-    asked: Option<&str>,
-) -> String {
+#[actix_web::test]
+async fn a_client_that_the_operator_entered_for_some_scopes_gets_no_others() {
+    let site = Site::start().await;
+    let scopes = ScopeSet::parse("read").unwrap();
+    let like = site.client_with(&[REDIRECT], |m| m.scope = scopes).await;
+    let now = site.clock.now();
+    let mut entered = site.store.client(&like, now).await.unwrap().unwrap();
+    entered.id = ClientId::generate();
+    entered.origin = ClientOrigin::PreRegistered;
+    site.store.add_client(&entered, now).await.unwrap();
+    for asked in [None, Some("read write"), Some("write")] {
+        assert_eq!(
+            granted_scopes(&site, &entered.id, asked).await,
+            "read",
+            "{asked:?}"
+        );
+    }
+}
+
+async fn granted_scopes(site: &Site, client: &ClientId, asked: Option<&str>) -> String {
     let request = site.request(client, &[("scope", asked)]);
     Browser::new(site).log_in(&request).await.location();
     let now = site.clock.now();

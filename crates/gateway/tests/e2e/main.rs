@@ -15,5 +15,6 @@ mod openid_connect;
 mod predecessor;
 mod replicas;
 mod routes;
+mod rules;
 mod secrets;
 mod whole_job;

@@ -37,8 +37,18 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) auth: &'a [String],
     pub(crate) verifier: &'a [String],
     pub(crate) echo: &'a str,
-    /// Whether the caller is listed as a load balancer, as the deployment guide has it.
-    pub(crate) behind_a_proxy: bool,
+    pub(crate) front: Front,
+}
+
+/// How Traefik is set up beyond what is shipped, as the deployment guide has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// Not at all.
+    Shipped,
+    /// The caller is listed as a load balancer.
+    BehindAProxy,
+    /// The MCP server has rules that need the bodies of requests.
+    WithBodies,
 }
 
 /// The shipped directory `deploy/`.
@@ -66,13 +76,14 @@ impl Traefik {
             "VERIFIER_URL",
             upstreams.verifier,
         );
-        if upstreams.behind_a_proxy {
-            let file = config.join("traefik.yml");
-            let text = fs::read_to_string(&file).unwrap();
-            let listed = text.replacen("trustedIPs: []", "trustedIPs: [\"127.0.0.1/32\"]", 1);
-            assert_ne!(listed, text);
-            fs::write(&file, listed).unwrap();
-        }
+        let (file, from, to) = match upstreams.front {
+            Front::Shipped => ("traefik.yml", "", ""),
+            Front::BehindAProxy => ("traefik.yml", "trustedIPs: []", "trustedIPs: [\"127.0.0.1/32\"]"),
+            Front::WithBodies => ("dynamic/echo.yml", "[mcp-auth]", "[mcp-auth-body]"),
+        };
+        let text = fs::read_to_string(config.join(file)).unwrap();
+        assert!(text.contains(from), "{from} in {file}");
+        fs::write(config.join(file), text.replacen(from, to, 1)).unwrap();
         Self::run(directory, ports, upstreams, &config).await
     }
 
@@ -108,7 +119,7 @@ impl Traefik {
             auth: &gateway,
             verifier: &gateway,
             echo: &echo,
-            behind_a_proxy: false,
+            front: Front::Shipped,
         };
         Self::run(directory, ground.ports, &upstreams, &config).await
     }

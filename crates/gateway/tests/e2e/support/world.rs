@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::{
     process::{Process, free_port},
-    traefik::{DOMAIN, Ports, Traefik, Upstreams, deploy},
+    traefik::{DOMAIN, Front, Ports, Traefik, Upstreams, deploy},
 };
 
 /// Which processes the gateway consists of.
@@ -48,7 +48,7 @@ impl World {
 
     /// Starts everything behind a load balancer, set up as the deployment guide has it.
     pub(crate) async fn behind_a_proxy(layout: Layout) -> Self {
-        Self::build(layout, |_| Settings::new(), true).await
+        Self::build(layout, |_| Settings::new(), Front::BehindAProxy).await
     }
 
     /// Starts everything with further settings of the gateway.
@@ -57,15 +57,25 @@ impl World {
             let owned = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
             owned.collect()
         };
-        Self::build(layout, own, false).await
+        Self::build(layout, own, Front::Shipped).await
     }
 
     /// Starts everything with further settings of the gateway, which depend on where it is.
     pub(crate) async fn start_where(layout: Layout, settings: impl Fn(&Ground) -> Settings) -> Self {
-        Self::build(layout, settings, false).await
+        Self::build(layout, settings, Front::Shipped).await
     }
 
-    async fn build(layout: Layout, settings: impl Fn(&Ground) -> Settings, behind_a_proxy: bool) -> Self {
+    /// Starts everything with a configuration file that names the protected server with these lines more.
+    pub(crate) async fn governed(layout: Layout, lines: &str, front: Front) -> Self {
+        let settings = |ground: &Ground| {
+            let text = format!("[[resource]]\nuri = \"{}\"\n{lines}\n", ground.mcp_url());
+            std::fs::write(ground.directory.path().join("gateway.toml"), text).unwrap();
+            vec![("GATEWAY_CONFIG", "gateway.toml".to_owned())]
+        };
+        Self::build(layout, settings, front).await
+    }
+
+    async fn build(layout: Layout, settings: impl Fn(&Ground) -> Settings, front: Front) -> Self {
         let redis = RedisServer::with(RedisSetup {
             acl: users(),
             persistent: true,
@@ -105,7 +115,7 @@ impl World {
             auth: &auth_urls,
             verifier: &verifier_urls,
             echo: &echo,
-            behind_a_proxy,
+            front,
         };
         let traefik = Traefik::start(ground.directory.path(), ground.ports, &upstreams).await;
         Self::assemble(ground, traefik, gateway, operator).await
