@@ -18,6 +18,8 @@ mod rfc9728;
 mod ruled;
 mod rules;
 mod rules_by_body;
+mod rules_model;
+mod rules_property;
 mod signer;
 mod stand;
 mod start;
