@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use mcp_gateway_model::{
+    access::Person,
     clock::Timestamp,
     grant::{Grant, GrantKind, User},
     id::{ClientId, GrantId, Login, RequestId, UserId},
@@ -168,22 +169,19 @@ pub async fn create(
     }
 }
 
-/// The living tokens, the oldest first; those of one user if `login` says whose.
+/// The living tokens, the oldest first; those of one user if `person` says whose.
 ///
 /// # Errors
 /// [`StoreError`] when the store cannot be asked.
 pub async fn list(
     store: &dyn Store,
-    login: Option<&Login>,
+    person: Option<&Person>,
     now: Timestamp,
 ) -> Result<Vec<Grant>, StoreError> {
     let mut grants = store
         .grants_of_client(&ClientId::personal_access_token(), now)
         .await?;
-    grants.retain(|grant| {
-        let theirs = grant.user.as_ref().map(|user| &user.login);
-        is_token(grant) && login.is_none_or(|login| theirs == Some(login))
-    });
+    grants.retain(|grant| is_token(grant) && person.is_none_or(|person| is_of(grant, person)));
     grants.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     Ok(grants)
 }
@@ -201,6 +199,13 @@ pub async fn revoke(store: &dyn Store, id: &GrantId, now: Timestamp) -> Result<b
         note("personal_access_token_revoked", &grant);
     }
     Ok(lived)
+}
+
+fn is_of(grant: &Grant, person: &Person) -> bool {
+    grant.user.as_ref().is_some_and(|user| match person {
+        Person::Id(id) => user.id == *id,
+        Person::Login(login) => user.login == *login,
+    })
 }
 
 fn is_token(grant: &Grant) -> bool {

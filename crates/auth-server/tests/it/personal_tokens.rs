@@ -257,12 +257,14 @@ async fn tokens_are_listed_and_revoked_and_nothing_else_is() {
     let second = counter.make(|w| w.name = "other".into()).await.unwrap().grant;
     let all = personal_tokens::list(&counter.store, None, NOW).await.unwrap();
     assert_eq!(all.len(), 2);
-    let whose = async |login: &str| {
-        let login = Login::parse(login).unwrap();
-        let listed = personal_tokens::list(&counter.store, Some(&login), NOW).await;
+    let whose = async |person: &str| {
+        let person = Person::parse(person).unwrap();
+        let listed = personal_tokens::list(&counter.store, Some(&person), NOW).await;
         listed.unwrap().len()
     };
-    assert_eq!((whose("OctoCat").await, whose("hubot").await), (2, 0));
+    for (person, count) in [("OctoCat", 2), ("583231", 2), ("hubot", 0), ("1", 0)] {
+        assert_eq!(whose(person).await, count, "{person}");
+    }
     assert!(
         personal_tokens::revoke(&counter.store, &first.id, NOW)
             .await

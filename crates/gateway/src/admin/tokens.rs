@@ -7,9 +7,10 @@ use mcp_gateway_auth_server::{
     personal_tokens::{self, Wanted},
 };
 use mcp_gateway_model::{
+    access::Person,
     clock::Timestamp,
     grant::{Grant, GrantKind},
-    id::{GrantId, Login, UserId},
+    id::{GrantId, UserId},
     resource::ResourceUri,
     scope::ScopeSet,
 };
@@ -23,11 +24,11 @@ pub(crate) enum Order {
     /// Make a token.
     Create(Request),
     /// Show the living ones, or one user's.
-    List(Option<Login>),
+    List(Option<Person>),
     /// End one.
     Revoke(GrantId),
     /// End all of a user.
-    RevokeOf(Login),
+    RevokeOf(Person),
 }
 
 /// A token that is to be made.
@@ -118,8 +119,8 @@ pub(super) async fn carry_out(
     let problem = |error: StoreError| error.to_string();
     match order {
         Order::Create(request) => create(store, settings, request, now).await,
-        Order::List(login) => {
-            let grants = personal_tokens::list(store, login.as_ref(), now).await;
+        Order::List(person) => {
+            let grants = personal_tokens::list(store, person.as_ref(), now).await;
             let listed = grants.map_err(problem)?.into_iter().filter_map(Listed::of);
             Ok(Done::Listed(listed.collect()))
         }
@@ -130,9 +131,9 @@ pub(super) async fn carry_out(
                 Err("there is no living personal access token with this id".to_owned())
             }
         }
-        Order::RevokeOf(login) => {
+        Order::RevokeOf(person) => {
             let mut ended = 0;
-            let grants = personal_tokens::list(store, Some(login), now).await;
+            let grants = personal_tokens::list(store, Some(person), now).await;
             for grant in grants.map_err(problem)? {
                 let lived = personal_tokens::revoke(store, &grant.id, now).await;
                 ended += usize::from(lived.map_err(problem)?);

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use mcp_gateway_auth_server::personal_tokens::LONGEST;
 use mcp_gateway_model::{
+    access::Person,
     id::{GrantId, Login, UserId},
     scope::ScopeSet,
     token::PersonalAccessToken,
@@ -51,9 +52,9 @@ pub(crate) enum TokensCommand {
     /// Show the tokens that live, never their secrets
     #[command(after_help = "Example:\n  mcp-oauth-gateway admin tokens list --user octocat --json")]
     List {
-        /// Only those of the user with this GitHub login
-        #[arg(long, value_name = "LOGIN", value_parser = |text: &str| Login::parse(text))]
-        user: Option<Login>,
+        /// Only those of the user with this GitHub login or number
+        #[arg(long, value_name = "LOGIN|ID", value_parser = |text: &str| Person::parse(text))]
+        user: Option<Person>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -65,9 +66,9 @@ pub(crate) enum TokensCommand {
         /// The token's id, as `admin tokens list` shows it, or the token itself
         #[arg(value_parser = id, allow_hyphen_values = true, required_unless_present = "user", conflicts_with = "user")]
         id: Option<GrantId>,
-        /// All of the user with this GitHub login
-        #[arg(long, value_name = "LOGIN", value_parser = |text: &str| Login::parse(text))]
-        user: Option<Login>,
+        /// All of the user with this GitHub login or number
+        #[arg(long, value_name = "LOGIN|ID", value_parser = |text: &str| Person::parse(text))]
+        user: Option<Person>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -150,10 +151,10 @@ fn order(command: TokensCommand) -> Result<(Order, StoreArgs), Failure> {
         }
         TokensCommand::List { user, store } => (Order::List(user), store),
         TokensCommand::Revoke {
-            user: Some(login),
+            user: Some(person),
             store,
             ..
-        } => (Order::RevokeOf(login), store),
+        } => (Order::RevokeOf(person), store),
         TokensCommand::Revoke {
             id: Some(id), store, ..
         } => (Order::Revoke(id), store),
