@@ -2,11 +2,12 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use mcp_gateway_model::{
+    clock::Timestamp,
     error::ErrorCode,
     grant::{Code, Grant, GrantKind, User},
     id::GrantId,
 };
-use mcp_gateway_store::{Begun, BrowserLogin, Login};
+use mcp_gateway_store::{Begun, BrowserLogin, Login, LoginAnswer, RedirectAnswer};
 
 use crate::{
     admit::{Admitted, Refusal as NotAdmitted},
@@ -16,24 +17,31 @@ use crate::{
     code::CodeText,
     consent::{line, to_github},
     desk::Outcome,
+    device,
     door::{Page, Redirect, Refusal, ReturnAddress},
     github::Account,
 };
 
-/// Begins the grant, and takes its code to the client (RFC 6749 §4.1.2). Only who was admitted gets here.
+/// Begins the grant, and answers whoever asked. Only who was admitted gets here.
 pub(crate) async fn approve(
     browser: &Browser,
     login: &Login,
     known: BrowserLogin,
     _: Admitted,
 ) -> Result<HttpResponse, Refusal> {
-    let (server, now) = (browser.server(), browser.context.now);
-    is_wanted(browser, login, &known.user)?;
-    let lifetimes = &server.settings.lifetimes;
-    let expires_at = now.plus(lifetimes.code);
-    let (text, code) = CodeText::generate(GrantId::generate());
-    let grant = Grant {
-        id: code.grant.clone(),
+    match &login.answer {
+        LoginAnswer::Redirect(answer) => with_a_code(browser, login, answer, known).await,
+        LoginAnswer::Device { device } => {
+            let until = browser.context.now.plus(device::LIFETIME);
+            device::approve(browser, login, device, grant(browser, login, known, until)).await
+        }
+    }
+}
+
+/// What the person allows, until `until` at first.
+fn grant(browser: &Browser, login: &Login, known: BrowserLogin, until: Timestamp) -> Grant {
+    Grant {
+        id: GrantId::generate(),
         client: login.client.clone(),
         user: Some(known.user),
         kind: GrantKind::Consent,
@@ -41,17 +49,33 @@ pub(crate) async fn approve(
         audiences: vec![login.audience.clone()],
         scopes: login.scopes.clone(),
         authenticated_at: known.authenticated_at,
-        created_at: now,
-        expires_at,
-    };
+        created_at: browser.context.now,
+        expires_at: until,
+    }
+}
+
+/// Takes the code of the grant to the client (RFC 6749 §4.1.2).
+async fn with_a_code(
+    browser: &Browser,
+    login: &Login,
+    answer: &RedirectAnswer,
+    known: BrowserLogin,
+) -> Result<HttpResponse, Refusal> {
+    let (server, now) = (browser.server(), browser.context.now);
+    let address = ReturnAddress::of_answer(answer);
+    is_wanted(browser, login, &address, &known.user)?;
+    let lifetimes = &server.settings.lifetimes;
+    let expires_at = now.plus(lifetimes.code);
+    let grant = grant(browser, login, known, expires_at);
+    let (text, code) = CodeText::generate(grant.id.clone());
     let code = Code {
         grant: code.grant,
         digest: code.digest,
         client: login.client.clone(),
-        redirect_uri: login.redirect_uri.clone(),
-        redirect_uri_was_sent: login.redirect_uri_was_sent,
-        challenge: login.challenge,
-        nonce: login.nonce.clone(),
+        redirect_uri: answer.redirect_uri.clone(),
+        redirect_uri_was_sent: answer.redirect_uri_was_sent,
+        challenge: answer.challenge,
+        nonce: answer.nonce.clone(),
         expires_at,
     };
     client_life::used(&browser.context, &login.client, expires_at).await?;
@@ -65,13 +89,28 @@ pub(crate) async fn approve(
         Begun::Refused => return Err(removed().into()),
     }
     server.desk.count(Outcome::Allowed);
-    let address = ReturnAddress::of(login);
     let target = address.success(&server.settings.issuer, &text);
     Ok(address.send(browser, target))
 }
 
+/// Tells whoever asked that the person said no: a client `text`, the log `reason`.
+pub(crate) async fn deny(
+    browser: &Browser,
+    login: &Login,
+    text: &'static str,
+    reason: &'static str,
+) -> Result<HttpResponse, Refusal> {
+    match &login.answer {
+        LoginAnswer::Redirect(answer) => {
+            let address = ReturnAddress::of_answer(answer);
+            Err(Redirect::new(&address, ErrorCode::AccessDenied, text, reason).into())
+        }
+        LoginAnswer::Device { device } => device::deny(browser, device).await,
+    }
+}
+
 /// OpenID Connect Core §3.1.2.1: who comes back must be whom `id_token_hint` named.
-fn is_wanted(browser: &Browser, login: &Login, user: &User) -> Result<(), Redirect> {
+fn is_wanted(browser: &Browser, login: &Login, address: &ReturnAddress, user: &User) -> Result<(), Redirect> {
     if login.subject.is_none_or(|wanted| wanted == user.id) {
         return Ok(());
     }
@@ -80,12 +119,11 @@ fn is_wanted(browser: &Browser, login: &Login, user: &User) -> Result<(), Redire
     let mut refused = line(browser, Event::LoginRefused, login);
     (refused.user, refused.login, refused.reason) = (Some(user.id), Some(user.login.as_str()), Some(reason));
     refused.write();
-    let address = ReturnAddress::of(login);
     let text = "somebody else logged in than id_token_hint names";
-    Err(Redirect::new(&address, ErrorCode::LoginRequired, text, reason))
+    Err(Redirect::new(address, ErrorCode::LoginRequired, text, reason))
 }
 
-fn removed() -> Page {
+pub(crate) fn removed() -> Page {
     Page::new(
         StatusCode::BAD_REQUEST,
         "No longer possible",
@@ -108,7 +146,10 @@ pub(crate) async fn refuse(browser: &Browser, login: Login, user: &User, why: No
     let address = ReturnAddress::of(&login);
     if matches!(why, NotAdmitted::ResourceGone) {
         let text = "the resource is protected no longer";
-        return Redirect::new(&address, ErrorCode::InvalidTarget, text, reason).into();
+        return match address {
+            Some(address) => Redirect::new(&address, ErrorCode::InvalidTarget, text, reason).into(),
+            None => gone(reason).into(),
+        };
     }
     let mut page = Page::new(StatusCode::FORBIDDEN, "You are not allowed in", reason).saying(format!(
         "You are logged in at GitHub as {}, and that account may not use this server.",
@@ -124,17 +165,22 @@ pub(crate) async fn refuse(browser: &Browser, login: Login, user: &User, why: No
         choose: true,
         hint: None,
     };
-    match to_github(browser, login, &other).await {
+    page = match to_github(browser, login, &other).await {
         Ok(github) => page.leading(github, "Use another GitHub account"),
         Err(refusal) => return refusal,
-    }
-    .leading(
-        address.error(
-            &browser.server().settings.issuer,
-            ErrorCode::AccessDenied,
-            "the user may not use this server",
-        ),
-        "Return to the application",
-    )
-    .into()
+    };
+    let Some(address) = address else {
+        return page.into();
+    };
+    let issuer = &browser.server().settings.issuer;
+    let text = "the user may not use this server";
+    let back = address.error(issuer, ErrorCode::AccessDenied, text);
+    page.leading(back, "Return to the application").into()
+}
+
+/// A device asked for what is there no longer.
+fn gone(reason: &'static str) -> Page {
+    Page::new(StatusCode::BAD_REQUEST, "No longer possible", reason)
+        .saying("What the device asked for is not protected by this server any more.")
+        .saying("Start again on the device.")
 }

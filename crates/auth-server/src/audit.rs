@@ -36,6 +36,10 @@ pub enum Event {
     LoginRefused,
     /// A person logged out in this browser.
     LoggedOut,
+    /// A client asked for a device.
+    DeviceAsked,
+    /// A client that asked for a device was refused.
+    DeviceRefused,
     /// Tokens were issued for a code.
     TokenIssued,
     /// A token request was refused.
@@ -65,6 +69,8 @@ impl Event {
             Self::LoggedIn => "logged_in",
             Self::LoginRefused => "login_refused",
             Self::LoggedOut => "logged_out",
+            Self::DeviceAsked => "device_asked",
+            Self::DeviceRefused => "device_refused",
             Self::TokenIssued => "token_issued",
             Self::TokenRefused => "token_refused",
             Self::TokenRefreshed => "token_refreshed",

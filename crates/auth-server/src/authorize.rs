@@ -18,7 +18,7 @@ use crate::{
     pages::text,
     request::Context,
 };
-pub(crate) use asked::Asked;
+pub(crate) use asked::{Asked, granted};
 
 /// `GET /authorize`.
 pub(crate) async fn authorize(context: Context, request: HttpRequest) -> HttpResponse {

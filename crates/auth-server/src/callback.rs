@@ -15,7 +15,7 @@ use crate::{
     browser::Browser,
     consent::line,
     desk::Outcome,
-    door::{Page, Redirect, Refusal, ReturnAddress},
+    door::{Page, Refusal, ReturnAddress},
     github::GithubFault,
     pages::text,
     request::{Context, Parameters},
@@ -39,7 +39,7 @@ async fn come_back(browser: &Browser) -> Result<HttpResponse, Refusal> {
     let state = query.get("state").ok_or_else(not_from_here)?;
     let (login, cookie) = take(browser, &Secret::presented(state.to_owned())).await?;
     if let Some(error) = query.get("error") {
-        return Err(refused_by_github(browser, &login, error));
+        return refused_by_github(browser, &login, error).await;
     }
     let code = query.get("code").ok_or_else(not_from_here)?;
     let user = server
@@ -115,22 +115,21 @@ fn other_browser() -> Page {
 }
 
 /// The person said no at GitHub, or GitHub does not want this gateway.
-fn refused_by_github(browser: &Browser, login: &Login, error: &str) -> Refusal {
+async fn refused_by_github(browser: &Browser, login: &Login, error: &str) -> Result<HttpResponse, Refusal> {
     let desk = &browser.server().desk;
     if error == "access_denied" {
         let mut refused = line(browser, Event::LoginRefused, login);
         refused.reason = Some("denied_at_github");
         refused.write();
         desk.count(Outcome::Denied);
-        let address = ReturnAddress::of(login);
         let text = "the user denied the login at GitHub";
-        return Redirect::new(&address, ErrorCode::AccessDenied, text, "denied_at_github").into();
+        return approve::deny(browser, login, text, "denied_at_github").await;
     }
-    no_answer(
+    Err(no_answer(
         browser,
         login,
         &GithubFault::Misconfigured(text::shown(error, 60)),
-    )
+    ))
 }
 
 /// GitHub did not tell who it is: a page that says what to do, with a way back that tells the client.
@@ -173,13 +172,15 @@ fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
         GithubFault::Unreachable(_) => "Look at https://www.githubstatus.com, wait until GitHub works again, then go back to the application and connect again.".into(),
         GithubFault::Nonsense(_) => "Go back to the application and connect again. If this happens every time, tell the operator the request below.".into(),
     };
-    let issuer = &browser.server().settings.issuer;
-    let back = ReturnAddress::of(login).error(issuer, code, "GitHub did not tell who the user is");
-    Page::new(status, title, fault.reason())
+    let page = Page::new(status, title, fault.reason())
         .saying(advice)
-        .leading(back, "Return to the application")
-        .because(fault.to_string())
-        .into()
+        .because(fault.to_string());
+    let Some(address) = ReturnAddress::of(login) else {
+        return page.into();
+    };
+    let issuer = &browser.server().settings.issuer;
+    let back = address.error(issuer, code, "GitHub did not tell who the user is");
+    page.leading(back, "Return to the application").into()
 }
 
 fn minutes(wait: Option<Duration>) -> String {

@@ -8,10 +8,12 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 use mcp_gateway_model::{
     client::Client,
-    error::ErrorCode,
+    id::UserId,
+    resource::Target,
+    scope::ScopeSet,
     secret::{Secret, SecretKind},
 };
-use mcp_gateway_store::{BrowserLogin, Login, LoginStage, StoreError, Taken};
+use mcp_gateway_store::{BrowserLogin, Login, LoginAnswer, LoginStage, RedirectAnswer, StoreError, Taken};
 
 use crate::{
     admit, approve,
@@ -19,9 +21,9 @@ use crate::{
     authorize::Asked,
     browser::Browser,
     desk::Outcome,
-    door::{Page, Redirect, Refusal, ReturnAddress},
+    door::{Page, Refusal, ReturnAddress},
     github::Account,
-    pages::{self, ConsentPage, Frame},
+    pages::{self, ConsentPage, Destination, Frame},
     request::Context,
 };
 use form::{Answer, Decision, Terms};
@@ -33,6 +35,48 @@ pub(crate) async fn show(
     address: ReturnAddress,
     asked: Asked,
 ) -> Result<HttpResponse, Refusal> {
+    let question = Question {
+        destination: Destination::of(address.uri()),
+        answer: LoginAnswer::Redirect(RedirectAnswer {
+            redirect_uri: address.uri().clone(),
+            redirect_uri_was_sent: address.was_sent(),
+            state: address.state().map(ToOwned::to_owned),
+            challenge: asked.challenge,
+            nonce: asked.nonce,
+        }),
+        target: asked.target,
+        scopes: asked.scopes,
+        max_age: asked.max_age,
+        subject: asked.subject,
+        account: asked.account,
+    };
+    put(browser, client, question).await
+}
+
+/// What a person is asked, whoever wants to know.
+pub(crate) struct Question {
+    /// Where the answer goes, for people.
+    pub(crate) destination: Destination,
+    /// How it is answered.
+    pub(crate) answer: LoginAnswer,
+    /// What the token will be for.
+    pub(crate) target: Target,
+    /// What they are asked to allow.
+    pub(crate) scopes: ScopeSet,
+    /// How many seconds ago they may have logged in at most.
+    pub(crate) max_age: Option<u64>,
+    /// Who it has to be.
+    pub(crate) subject: Option<UserId>,
+    /// Which account is wanted.
+    pub(crate) account: Account,
+}
+
+/// Keeps a question, and shows the page that asks it.
+pub(crate) async fn put(
+    browser: &Browser,
+    client: &Client,
+    question: Question,
+) -> Result<HttpResponse, Refusal> {
     let (server, now) = (browser.server(), browser.context.now);
     let name = browser.cookies.consent();
     let cookie = browser
@@ -41,31 +85,28 @@ pub(crate) async fn show(
     let token = Secret::generate(SecretKind::FormToken);
     let login = Login {
         client: client.id.clone(),
-        redirect_uri: address.uri().clone(),
-        redirect_uri_was_sent: address.was_sent(),
-        state: address.state().map(ToOwned::to_owned),
-        challenge: asked.challenge,
-        nonce: asked.nonce,
-        max_age: asked.max_age,
-        subject: asked.subject,
-        audience: asked.target.audience.clone(),
-        scopes: asked.scopes.clone(),
+        answer: question.answer,
+        max_age: question.max_age,
+        subject: question.subject,
+        audience: question.target.audience.clone(),
+        scopes: question.scopes.clone(),
         browser: cookie.digest(),
         stage: LoginStage::Consent,
         expires_at: now.plus(server.settings.lifetimes.login),
     };
     server.store.put_login(&token.digest(), &login, now).await?;
-    let known = if asked.account.choose {
+    let known = if question.account.choose {
         None
     } else {
         still_logged_in(browser, &login).await?
     };
     let terms = Terms {
-        account: asked.account,
+        account: question.account,
         user: known.as_ref().map(|known| known.user.id),
     };
     let frame = Frame::of(browser);
-    let mut page = ConsentPage::new(frame, client, address.uri(), &asked.target).asking_for(&asked.scopes);
+    let mut page =
+        ConsentPage::new(frame, client, question.destination, &question.target).asking_for(&question.scopes);
     page.fields = terms.fields(server, &token, &cookie);
     page.logged_in = known.map(|known| known.user.shown_login);
     page.request = browser.query();
@@ -95,7 +136,7 @@ async fn decide(browser: &Browser, payload: Payload) -> Result<HttpResponse, Ref
     let answer = Answer::read(&mut parameters, browser.server(), &cookie)?;
     let login = take(browser, &answer, &cookie).await?;
     match answer.decision {
-        Decision::Deny => Err(deny(browser, &login).into()),
+        Decision::Deny => deny(browser, &login).await,
         Decision::Allow => allow(browser, login, answer.terms).await,
     }
 }
@@ -125,15 +166,10 @@ fn no_cookie() -> Page {
         .saying("Allow cookies for this site, go back to the application and connect again.")
 }
 
-fn deny(browser: &Browser, login: &Login) -> Redirect {
+async fn deny(browser: &Browser, login: &Login) -> Result<HttpResponse, Refusal> {
     line(browser, Event::ConsentDenied, login).write();
     browser.server().desk.count(Outcome::Denied);
-    Redirect::new(
-        &ReturnAddress::of(login),
-        ErrorCode::AccessDenied,
-        "the user denied the request",
-        "consent_denied",
-    )
+    approve::deny(browser, login, "the user denied the request", "consent_denied").await
 }
 
 /// On to GitHub; or, if the page showed as whom the person is logged in here and they still are, straight to the answer.

@@ -40,6 +40,8 @@ pub(crate) struct LoginDesk {
     pub(crate) github: Github,
     /// Authenticate consent forms; the first makes new ones.
     pub(crate) form_keys: Vec<MacKey>,
+    /// Stand between the codes that people type and their digests; the first makes new ones.
+    pub(crate) user_code_keys: Vec<MacKey>,
     logins: IntCounterVec,
 }
 
@@ -56,12 +58,16 @@ impl LoginDesk {
             logins.with_label_values(&[outcome.as_str()]);
         }
         let callback = settings.issuer.endpoint("/callback");
-        let form_key = |secret: &mcp_gateway_model::secret::Secret| {
-            MacKey::derive(secret.reveal().as_bytes(), "mcp-gateway consent forms 1")
+        let keys = |label| {
+            let secrets = settings.sealing_secrets.iter();
+            secrets
+                .map(|secret| MacKey::derive(secret.reveal().as_bytes(), label))
+                .collect()
         };
         Ok(Self {
             github: Github::new(&settings.github, callback, Patience::default())?,
-            form_keys: settings.sealing_secrets.iter().map(form_key).collect(),
+            form_keys: keys("mcp-gateway consent forms 1"),
+            user_code_keys: keys("mcp-gateway user codes 1"),
             logins,
         })
     }

@@ -74,6 +74,15 @@ pub(crate) async fn by_grant(
     .await
 }
 
+/// Takes a permit from the bucket called `name`.
+///
+/// # Errors
+/// As [`by_address`].
+pub(crate) async fn by_name(context: &Context, name: &str, rate: Rate) -> Result<(), Rejection> {
+    let bucket = Digest::of(name.as_bytes());
+    take(context.server.store.as_ref(), &bucket, rate, context.now).await
+}
+
 async fn take(store: &dyn Store, bucket: &Digest, rate: Rate, now: Timestamp) -> Result<(), Rejection> {
     match store.take_permit(bucket, rate, now).await? {
         None => Ok(()),

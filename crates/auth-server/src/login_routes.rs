@@ -1,7 +1,7 @@
 //! Where people come.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Route,
+    HttpRequest, HttpResponse, Resource, Route,
     http::{
         StatusCode,
         header::{self, HeaderValue},
@@ -9,13 +9,19 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
+use mcp_gateway_model::metadata::Offers;
+
 use crate::{
-    authorize::authorize, browser::Browser, callback::callback, consent::consent, door::Page, logout::logout,
-    pages::style, request::Context,
+    authorize::authorize, browser::Browser, callback::callback, consent::consent, device, door::Page,
+    logout::logout, pages::style, request::Context,
 };
 
 /// The routes of pages and their forms. Another method than a path's own gets 405, on a page.
-pub(crate) fn login_routes(config: &mut ServiceConfig) {
+pub(crate) fn login_routes(config: &mut ServiceConfig, offers: Offers) {
+    if offers.device {
+        let routes = vec![web::get().to(device::show), web::post().to(device::typed)];
+        mount_all(config, "/device", "GET and POST", routes);
+    }
     mount(config, "/authorize", "GET", web::get().to(authorize));
     mount(config, "/oauth/authorize", "GET", web::get().to(authorize));
     mount(config, "/consent", "POST", web::post().to(consent));
@@ -27,13 +33,14 @@ pub(crate) fn login_routes(config: &mut ServiceConfig) {
 }
 
 fn mount(config: &mut ServiceConfig, path: &str, allow: &'static str, route: Route) {
+    mount_all(config, path, allow, vec![route]);
+}
+
+fn mount_all(config: &mut ServiceConfig, path: &str, allow: &'static str, routes: Vec<Route>) {
     let not_allowed =
         move |context: Context, request: HttpRequest| async move { not_allowed(allow, context, request) };
-    config.service(
-        web::resource(path)
-            .route(route)
-            .default_service(web::to(not_allowed)),
-    );
+    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    config.service(resource.default_service(web::to(not_allowed)));
 }
 
 fn not_allowed(allow: &'static str, context: Context, request: HttpRequest) -> HttpResponse {

@@ -6,6 +6,7 @@ use url::form_urlencoded;
 use crate::{
     audit::{Event, Line},
     browser::Browser,
+    device,
     door::Refusal,
     pages::{self, Frame, Message},
     request::Context,
@@ -31,8 +32,11 @@ async fn forget(browser: &Browser, payload: Payload) -> Result<HttpResponse, Ref
     }
     browser.log_out().await?;
     if form.get("then") == Some("switch") {
-        let request = form.get("request").unwrap_or_default();
-        let address = browser.server().settings.issuer.endpoint(&as_another(request));
+        let path = match form.get("device") {
+            Some(_) => device::AS_ANOTHER.to_owned(),
+            None => as_another(form.get("request").unwrap_or_default()),
+        };
+        let address = browser.server().settings.issuer.endpoint(&path);
         return Ok(HttpResponse::SeeOther()
             .insert_header(("location", address))
             .insert_header(("cache-control", "no-store"))

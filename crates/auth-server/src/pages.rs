@@ -1,5 +1,6 @@
 //! Pages for people: plain HTML with one style sheet, no script, nothing from elsewhere.
 
+mod code_entry;
 mod consent;
 mod message;
 mod style;
@@ -11,7 +12,8 @@ use actix_web::{
 };
 use askama::Template;
 
-pub(crate) use consent::ConsentPage;
+pub(crate) use code_entry::CodeEntry;
+pub(crate) use consent::{ConsentPage, Destination};
 pub(crate) use message::{Link, Message};
 pub(crate) use style::style;
 

@@ -10,7 +10,7 @@ use mcp_gateway_model::error::ErrorCode;
 
 use crate::{
     cors::{self, Endpoint},
-    discovery,
+    device, discovery,
     door::Rejection,
     introspect,
     login_routes::login_routes,
@@ -30,7 +30,10 @@ pub fn configure(server: web::Data<AuthServer>) -> impl Fn(&mut ServiceConfig) +
         if server.settings.offers.openid.is_some() {
             userinfo_routes(services);
         }
-        login_routes(services);
+        if server.settings.offers.device {
+            device_routes(services);
+        }
+        login_routes(services, server.settings.offers);
     }
 }
 
@@ -99,6 +102,17 @@ fn token_routes(services: &mut ServiceConfig) {
     );
     let introspect = vec![web::post().to(introspect::introspect)];
     mount(services, "/introspect", posted("introspect"), introspect);
+}
+
+fn device_routes(services: &mut ServiceConfig) {
+    let endpoint = Endpoint {
+        name: "device",
+        allow: "POST",
+    };
+    for path in ["/device_authorization", "/oauth/device_authorization"] {
+        let routes = vec![web::post().to(device::device_authorization)];
+        mount(services, path, endpoint, routes);
+    }
 }
 
 fn userinfo_routes(services: &mut ServiceConfig) {

@@ -43,6 +43,8 @@ pub struct Settings {
     pub sealing_secrets: Vec<Secret>,
     /// What is offered beyond what always is.
     pub offers: Offers,
+    /// Which clients may ask for devices.
+    pub device_grant: DeviceGrant,
     /// Who gets refresh tokens.
     pub refresh_tokens: RefreshTokens,
     /// Whose descriptions of clients are believed (`CLIENT_ID_METADATA_DOCUMENTS`).
@@ -75,6 +77,25 @@ pub struct SigningSettings {
     pub private_key_pem: Option<Secret>,
     /// The secret of HS256, at least 32 bytes.
     pub shared_secret: Option<Secret>,
+}
+
+/// Which clients may ask for devices without a browser (`DEVICE_GRANT`,
+/// [RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceGrant {
+    /// None.
+    Off,
+    /// Those that the operator entered, and those whose metadata document is published at one of these hosts: a host, or
+    /// `*.` and a domain, in lower case.
+    Listed(Vec<String>),
+    /// All. Whoever registered a minute ago may then ask people to type a code.
+    Open,
+}
+
+impl Default for DeviceGrant {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
 }
 
 /// Who gets a refresh token, of the clients that are registered for it (`REFRESH_TOKENS`).
@@ -184,6 +205,10 @@ pub struct Limits {
     pub revoke: Rate,
     /// Questions by an address who a person is.
     pub userinfo: Rate,
+    /// Requests for devices by an address.
+    pub device: Rate,
+    /// Codes typed at an address.
+    pub user_code: Rate,
 }
 
 impl Default for Limits {
@@ -213,6 +238,8 @@ impl Default for Limits {
             introspect: per_minute(600, 200),
             revoke: per_minute(120, 60),
             userinfo: per_minute(600, 200),
+            device: per_minute(30, 10),
+            user_code: per_minute(10, 10),
         }
     }
 }

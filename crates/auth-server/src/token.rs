@@ -2,6 +2,7 @@
 //! behind phases they share.
 
 mod authorization_code;
+mod device_code;
 mod issue;
 mod refresh_token;
 mod target;
@@ -29,13 +30,23 @@ pub(crate) async fn token(
     let form = read(&context, &request, payload).await;
     let claimed = claimed(&request, form.as_ref().ok().map(|form| &form.0));
     let answer = exchange(&context, &request, form).await;
-    if let Err(rejection) = &answer {
+    if let Err(rejection) = answer.as_ref()
+        && !is_merely_early(rejection)
+    {
         let mut line = Line::new(Event::TokenRefused, &context.request_id);
         line.client = claimed.as_ref();
         line.reason = Some(rejection.reason().code);
         line.write();
     }
     answer
+}
+
+/// Devices ask every few seconds (RFC 8628 §3.5): that nobody has decided yet is nothing to remember.
+fn is_merely_early(rejection: &Rejection) -> bool {
+    matches!(
+        rejection.code(),
+        ErrorCode::AuthorizationPending | ErrorCode::SlowDown
+    )
 }
 
 async fn read(context: &Context, request: &HttpRequest, payload: Payload) -> Result<Form, Rejection> {
@@ -63,7 +74,8 @@ async fn exchange(
     let issued = match grant_type {
         GrantType::AuthorizationCode => authorization_code::redeem(&call).await?,
         GrantType::RefreshToken => refresh_token::refresh(&call).await?,
-        GrantType::ClientCredentials | GrantType::DeviceCode => return Err(call.unsupported()),
+        GrantType::DeviceCode => device_code::poll(&call).await?,
+        GrantType::ClientCredentials => return Err(call.unsupported()),
     };
     server.metrics.issued(grant_type.as_str());
     Ok(issued.answer())

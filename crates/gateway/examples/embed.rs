@@ -12,7 +12,7 @@ use std::{error::Error, sync::Arc};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use mcp_gateway_auth_server::{
-    AuthServer, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens,
+    AuthServer, DeviceGrant, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens,
     Settings as AuthSettings, settings::SigningSettings,
 };
 use mcp_gateway_model::{
@@ -70,6 +70,7 @@ impl Gateway {
             refresh_tokens: RefreshTokens::default(),
             documents: DocumentPolicy::Open,
             fetch: FetchSettings::default(),
+            device_grant: DeviceGrant::Off,
             // with a store that outlives the process this has to be kept, too
             sealing_secrets: vec![Secret::presented(random_text::<32>())],
             resource_servers: Vec::new(),

@@ -1,6 +1,7 @@
 //! The configuration: read from all its sources at once, checked as a whole, typed from here on.
 
 mod api_key;
+mod device;
 mod dotenv;
 mod faults;
 mod keys;
@@ -22,7 +23,7 @@ use std::{
 };
 
 use mcp_gateway_auth_server::DocumentPolicy;
-use mcp_gateway_auth_server::settings::{Lifetimes, Limits, RefreshTokens, ResourceServer};
+use mcp_gateway_auth_server::settings::{DeviceGrant, Lifetimes, Limits, RefreshTokens, ResourceServer};
 use mcp_gateway_model::{
     access::AllowedUsers,
     cors::CorsOrigins,
@@ -100,6 +101,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) published: PublishedConfig,
+    pub(crate) device_grant: DeviceGrant,
     /// What is odd but no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -137,6 +139,7 @@ impl Config {
         Offers {
             openid: Some(algorithm).filter(|algorithm| !algorithm.is_symmetric()),
             metadata_documents: self.published.documents != DocumentPolicy::Off,
+            device: self.device_grant != DeviceGrant::Off,
             ..Offers::default()
         }
     }
@@ -188,6 +191,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         oauth_enabled: r.boolean("MCP_OAUTH_ENABLED", true),
         lifetimes: lifetimes(r),
         limits: limits::read(r),
+        device_grant: device::read(r, role),
         refresh_tokens: r
             .parsed("REFRESH_TOKENS", |text| {
                 match text.to_ascii_lowercase().as_str() {

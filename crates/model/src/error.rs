@@ -39,6 +39,12 @@ pub enum ErrorCode {
     InvalidClientMetadata,
     /// RFC 8707 §2.
     InvalidTarget,
+    /// RFC 8628 §3.5.
+    AuthorizationPending,
+    /// RFC 8628 §3.5.
+    SlowDown,
+    /// RFC 8628 §3.5.
+    ExpiredToken,
     /// OpenID Connect Core §3.1.2.6.
     InteractionRequired,
     /// OpenID Connect Core §3.1.2.6.
@@ -70,6 +76,9 @@ impl ErrorCode {
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidTarget => "invalid_target",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::InteractionRequired => "interaction_required",
             Self::LoginRequired => "login_required",
             Self::RequestNotSupported => "request_not_supported",

@@ -92,6 +92,8 @@ pub struct AuthorizationServerMetadata {
     token_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_authorization_endpoint: Option<String>,
     jwks_uri: String,
     revocation_endpoint: String,
     introspection_endpoint: String,
@@ -167,6 +169,7 @@ impl AuthorizationServerMetadata {
             authorization_endpoint: issuer.endpoint("/authorize"),
             token_endpoint: issuer.endpoint("/token"),
             registration_endpoint: offers.registration.then(|| issuer.endpoint("/register")),
+            device_authorization_endpoint: offers.device.then(|| issuer.endpoint("/device_authorization")),
             jwks_uri: issuer.endpoint("/jwks"),
             revocation_endpoint: issuer.endpoint("/revoke"),
             introspection_endpoint: issuer.endpoint("/introspect"),

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub enum SecretKind {
     /// An authorization code (RFC 6749 §4.1.2).
     Code,
+    /// A device code (RFC 8628 §3.2).
+    DeviceCode,
     /// A client secret (RFC 6749 §2.3.1).
     ClientSecret,
     /// A registration access token (RFC 7592 §3).
@@ -33,6 +35,7 @@ impl SecretKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Code => "mcp_ac_",
+            Self::DeviceCode => "mcp_dc_",
             Self::ClientSecret => "mcp_cs_",
             Self::RegistrationToken => "mcp_rat_",
             Self::Browser => "mcp_bl_",

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod clients;
+mod devices;
 mod documents;
 mod grants;
 mod keys;

@@ -10,7 +10,7 @@ use mcp_gateway_model::{
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 22] {
+pub const fn patterns() -> [&'static str; 24] {
     [
         "schema",
         "client:{*}",
@@ -18,6 +18,8 @@ pub const fn patterns() -> [&'static str; 22] {
         "client-grants:{*}",
         "user-grants:{*}",
         "login:{*}",
+        "device:{*}",
+        "user-code:{*}",
         "browser:{*}",
         "grant:{*}",
         "code:{*}",
@@ -83,6 +85,14 @@ impl Keys {
 
     pub(crate) fn login(&self, digest: &Digest) -> String {
         self.of_digest("login", digest)
+    }
+
+    pub(crate) fn device(&self, digest: &Digest) -> String {
+        self.of_digest("device", digest)
+    }
+
+    pub(crate) fn user_code(&self, digest: &Digest) -> String {
+        self.of_digest("user-code", digest)
     }
 
     pub(crate) fn browser(&self, digest: &Digest) -> String {

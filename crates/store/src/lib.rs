@@ -15,10 +15,11 @@ mod verbs;
 pub use embedded::EmbeddedStore;
 pub use keys::patterns;
 pub use records::{
-    Block, BrowserLogin, Document, KeyRing, Login, LoginStage, Rate, RingKey, Sealed, StoredPublicKey,
+    Block, BrowserLogin, DeviceRequest, DeviceStage, Document, KeyRing, Login, LoginAnswer, LoginStage, Rate,
+    RedirectAnswer, RingKey, Sealed, StoredPublicKey,
 };
 pub use redis::{RedisOptions, RedisReader, RedisStore};
 pub use verbs::{
-    Begun, Blocked, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, Store,
-    StoreError, Swapped, Taken, Warning,
+    Begun, Blocked, Decided, DeviceAsked, DeviceRedemption, Devices, GrantReader, Health, Pin, Polled,
+    Presented, Prolonged, Redemption, Replaced, Rotation, Store, StoreError, Swapped, Taken, Warning,
 };

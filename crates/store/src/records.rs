@@ -1,6 +1,8 @@
 //! What is stored that is not already a word of the model.
 
+mod device;
 mod document;
+mod login;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -8,61 +10,14 @@ use mcp_gateway_model::{
     access::Person,
     clock::Timestamp,
     grant::User,
-    id::{ClientId, KeyId, UserId},
+    id::{KeyId, UserId},
     key::{Algorithm, PublicKey},
-    pkce::CodeChallenge,
-    redirect::RedirectUri,
-    resource::ResourceUri,
-    scope::ScopeSet,
-    secret::Digest,
 };
 use serde::{Deserialize, Serialize};
 
+pub use device::{DeviceRequest, DeviceStage};
 pub use document::Document;
-
-/// An authorization request that waits for its person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
-    /// The client that asked.
-    pub client: ClientId,
-    /// Where the answer goes; registered, or it would not be here.
-    pub redirect_uri: RedirectUri,
-    /// Whether the request named it.
-    pub redirect_uri_was_sent: bool,
-    /// The client's `state`, echoed byte for byte.
-    pub state: Option<String>,
-    /// The PKCE challenge.
-    pub challenge: CodeChallenge,
-    /// The `nonce` of the request, for the ID token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nonce: Option<String>,
-    /// How many seconds ago the person may have logged in at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_age: Option<u64>,
-    /// Who it has to be, if the client knows that already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<UserId>,
-    /// What the token will be for.
-    pub audience: ResourceUri,
-    /// What the person is asked to allow.
-    pub scopes: ScopeSet,
-    /// The SHA-256 of the cookie of the one browser that may go on.
-    pub browser: Digest,
-    /// How far it has come.
-    pub stage: LoginStage,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-/// How far a login has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LoginStage {
-    /// The consent page is shown.
-    Consent,
-    /// The person has consented and is on their way to GitHub and back.
-    Upstream,
-}
+pub use login::{Login, LoginAnswer, LoginStage, RedirectAnswer};
 
 /// A person who logged in at GitHub a short while ago, in one browser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

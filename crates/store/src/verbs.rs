@@ -1,5 +1,7 @@
 //! The verbs of the store, and what they answer.
 
+mod devices;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +15,8 @@ use mcp_gateway_model::{
 };
 
 use crate::records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, Sealed, StoredPublicKey};
+
+pub use devices::{Decided, DeviceAsked, DeviceRedemption, Devices, Polled};
 
 /// What the verifier asks. Its connection can read nothing else.
 #[async_trait]
@@ -29,7 +33,7 @@ pub trait GrantReader: Send + Sync + 'static {
 
 /// What the authorization server asks and does.
 #[async_trait]
-pub trait Store: GrantReader {
+pub trait Store: GrantReader + Devices {
     // clients
 
     /// Adds a client. Its id must be new: one that is there already, or was removed less than a day ago, is

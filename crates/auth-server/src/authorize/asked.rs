@@ -14,6 +14,7 @@ use crate::{
     github::Account,
     id_token,
     request::{Context, Parameters},
+    settings::Settings,
 };
 
 /// The most characters of `state`: what a cookie could hold as well.
@@ -67,7 +68,7 @@ impl Asked {
             nonce: nonce(&parameters)?,
             max_age: max_age(&parameters)?,
             subject: subject(context, &parameters).await?,
-            scopes: granted(&requested, client, &target).union(&settings.offers.identity(&requested)),
+            scopes: granted(settings, &requested, client, &target),
             target,
             account: account(&parameters)?,
         })
@@ -162,7 +163,13 @@ async fn subject(context: &Context, parameters: &Parameters) -> Result<Option<Us
 /// of those what the client registered for. A client that the operator entered gets no others than it was entered with. One
 /// that described itself may ask for more than it did then: clients register for what their first challenge names, and ask
 /// for more when a tool needs it. `offline_access` opens nothing and is kept.
-fn granted(requested: &ScopeSet, client: &Client, target: &Target) -> ScopeSet {
+/// Scopes about the person are added where they mean something.
+pub(crate) fn granted(
+    settings: &Settings,
+    requested: &ScopeSet,
+    client: &Client,
+    target: &Target,
+) -> ScopeSet {
     let resource = &target.protected.resource;
     let registered = resource.scopes.intersection(&client.metadata.scope);
     let usual = if registered.is_empty() {
@@ -181,7 +188,10 @@ fn granted(requested: &ScopeSet, client: &Client, target: &Target) -> ScopeSet {
         .into_iter()
         .find(|set| !set.is_empty())
         .unwrap_or_else(|| usual.clone());
-    chosen.union(&requested.filter(|s| s == OFFLINE_ACCESS))
+    let about_the_person = settings.offers.identity(requested);
+    chosen
+        .union(&requested.filter(|s| s == OFFLINE_ACCESS))
+        .union(&about_the_person)
 }
 
 /// `nonce` goes into the ID token as it came (OpenID Connect Core §3.1.2.1), so it has to be text, and not too much of it.

@@ -13,7 +13,7 @@ use mcp_gateway_model::{
     redirect::{BadRedirect, RedirectKind, RedirectUri},
     secret::Secret,
 };
-use mcp_gateway_store::Login;
+use mcp_gateway_store::{Login, LoginAnswer, RedirectAnswer};
 use url::Url;
 
 use crate::{
@@ -66,12 +66,20 @@ impl ReturnAddress {
         })
     }
 
-    /// The address of a login, which was registered when it began.
-    pub(crate) fn of(login: &Login) -> Self {
+    /// The address of a login that is answered by a redirect; it was registered when the login began.
+    pub(crate) fn of(login: &Login) -> Option<Self> {
+        match &login.answer {
+            LoginAnswer::Redirect(answer) => Some(Self::of_answer(answer)),
+            LoginAnswer::Device { .. } => None,
+        }
+    }
+
+    /// The address of such an answer.
+    pub(crate) fn of_answer(answer: &RedirectAnswer) -> Self {
         Self {
-            uri: login.redirect_uri.clone(),
-            was_sent: login.redirect_uri_was_sent,
-            state: login.state.clone(),
+            uri: answer.redirect_uri.clone(),
+            was_sent: answer.redirect_uri_was_sent,
+            state: answer.state.clone(),
         }
     }
 

@@ -10,7 +10,7 @@ use mcp_gateway_model::{
 use url::Url;
 
 use super::{Frame, text};
-use crate::documents;
+use crate::{device::UserCode, documents};
 
 /// The client, as far as a person can judge it.
 pub(crate) struct Asker {
@@ -42,6 +42,8 @@ pub(crate) struct Destination {
     host: String,
     is_loopback: bool,
     is_private_use: bool,
+    /// The code that a device shows which waits for the answer.
+    device: Option<String>,
 }
 
 impl Destination {
@@ -53,6 +55,17 @@ impl Destination {
             host: format!("{}{port}", uri.shown_host()),
             is_loopback: uri.kind() == RedirectKind::Loopback,
             is_private_use: uri.kind() == RedirectKind::PrivateUse,
+            device: None,
+        }
+    }
+
+    /// A device that shows this code.
+    pub(crate) fn device(code: &UserCode) -> Self {
+        Self {
+            host: String::new(),
+            is_loopback: false,
+            is_private_use: false,
+            device: Some(code.to_string()),
         }
     }
 }
@@ -119,12 +132,12 @@ pub(crate) struct ConsentPage<'a> {
 
 impl<'a> ConsentPage<'a> {
     /// A page for a request for `scopes` at `target`.
-    pub(crate) fn new(frame: Frame<'a>, client: &Client, uri: &RedirectUri, target: &Target) -> Self {
+    pub(crate) fn new(frame: Frame<'a>, client: &Client, destination: Destination, target: &Target) -> Self {
         let name = target.protected.resource.name.as_deref().unwrap_or_default();
         Self {
             frame,
             asker: Asker::of(client),
-            destination: Destination::of(uri),
+            destination,
             resource_name: Some(text::shown(name, 80)).filter(|name| !name.is_empty()),
             resource: text::shown(&all_of(&target.protected.identity), 200),
             permissions: Vec::new(),

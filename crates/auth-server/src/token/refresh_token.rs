@@ -101,7 +101,11 @@ fn narrowed_scopes(call: &Call<'_>, grant: &Grant) -> Result<ScopeSet, Rejection
 }
 
 /// The access rules are asked again: whoever was let in once may be let in no longer.
-async fn still_admitted(call: &Call<'_>, grant: &Grant, audience: &ResourceUri) -> Result<(), Rejection> {
+pub(super) async fn still_admitted(
+    call: &Call<'_>,
+    grant: &Grant,
+    audience: &ResourceUri,
+) -> Result<(), Rejection> {
     let server = &call.context.server;
     let Some(user) = &grant.user else {
         return Err(invalid_grant(UNKNOWN, "grant_of_no_user"));

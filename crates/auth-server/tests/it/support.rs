@@ -2,6 +2,7 @@
 
 pub(crate) mod assertions;
 pub(crate) mod desk;
+pub(crate) mod device;
 pub(crate) mod fragile;
 pub(crate) mod log;
 pub(crate) mod login;

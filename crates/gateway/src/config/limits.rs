@@ -21,6 +21,8 @@ pub(crate) const KEYS: &[&str] = &[
     "introspect",
     "revoke",
     "userinfo",
+    "device",
+    "user_code",
 ];
 
 pub(super) fn read(r: &mut Reader<'_>) -> Limits {
@@ -53,6 +55,8 @@ fn field<'a>(limits: &'a mut Limits, key: &str) -> Option<&'a mut Rate> {
         "introspect" => &mut limits.introspect,
         "revoke" => &mut limits.revoke,
         "userinfo" => &mut limits.userinfo,
+        "device" => &mut limits.device,
+        "user_code" => &mut limits.user_code,
         _ => return None,
     })
 }

@@ -168,6 +168,16 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "always, or offline_access: only clients that were granted that scope get refresh tokens",
     ),
     plain(
+        "DEVICE_GRANT",
+        "listed",
+        "who may ask for devices without a browser: listed (pre-registered clients and DEVICE_GRANT_HOSTS), off, open",
+    ),
+    plain(
+        "DEVICE_GRANT_HOSTS",
+        "",
+        "hosts whose metadata documents may ask for devices, comma-separated; *.example.com = all below",
+    ),
+    plain(
         "SESSION_TIMEOUT",
         "300",
         "seconds a person has for consent and login",

@@ -177,6 +177,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         refresh_tokens: config.refresh_tokens,
         documents: config.published.documents.clone(),
         fetch: config.published.fetch.clone(),
+        device_grant: config.device_grant.clone(),
         resource_servers: config
             .resource_servers
             .iter()

@@ -7,6 +7,7 @@ use mcp_gateway_store::{EmbeddedStore, RedisStore, Store, testing::RedisServer};
 mod blocks;
 mod clients;
 mod codes;
+mod devices;
 mod documents;
 mod keys;
 mod logins;

@@ -19,7 +19,8 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 use mcp_gateway_store::{
-    Begun, BrowserLogin, Document, KeyRing, Login, LoginStage, Presented, RingKey, Sealed, Store,
+    Begun, BrowserLogin, DeviceRequest, DeviceStage, Document, KeyRing, Login, LoginAnswer, LoginStage,
+    Presented, RedirectAnswer, RingKey, Sealed, Store,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -90,11 +91,13 @@ pub(crate) fn client() -> Client {
 pub(crate) fn login() -> Login {
     Login {
         client: ClientId::parse("https://client.example/{ring}").unwrap(),
-        redirect_uri: redirect(),
-        redirect_uri_was_sent: true,
-        state: Some("a state \u{1F980} \"quoted\"".into()),
-        challenge: challenge(),
-        nonce: None,
+        answer: LoginAnswer::Redirect(RedirectAnswer {
+            redirect_uri: redirect(),
+            redirect_uri_was_sent: true,
+            state: Some("a state \u{1F980} \"quoted\"".into()),
+            challenge: challenge(),
+            nonce: None,
+        }),
         max_age: None,
         subject: None,
         audience: audience(),
@@ -102,6 +105,19 @@ pub(crate) fn login() -> Login {
         browser: digest("browser"),
         stage: LoginStage::Consent,
         expires_at: after(300),
+    }
+}
+
+pub(crate) fn device() -> DeviceRequest {
+    DeviceRequest {
+        digest: digest("device code"),
+        client: ClientId::parse("https://client.example/{ring}").unwrap(),
+        audience: audience(),
+        scopes: ScopeSet::parse("read write").unwrap(),
+        stage: DeviceStage::Waiting,
+        interval: Duration::from_secs(5),
+        polled_at: None,
+        expires_at: after(600),
     }
 }
 

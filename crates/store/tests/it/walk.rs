@@ -12,10 +12,11 @@ use mcp_gateway_model::{
     grant::Grant,
     id::{Login, UserId},
 };
-use mcp_gateway_store::{Rate, Sealed, Store};
+use mcp_gateway_store::{DeviceAsked, Rate, Sealed, Store};
 
 use crate::samples::{
-    NOW, after, begun, browser, client, code_of, digest, document, grant_of, login, presented, ring, user_of,
+    NOW, after, begun, browser, client, code_of, device, digest, document, grant_of, login, presented, ring,
+    user_of,
 };
 
 /// What a walk left behind.
@@ -30,6 +31,8 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
     store.add_client(&ended, NOW).await.unwrap();
     store.end_client(&ended.id, NOW).await.unwrap();
     store.put_login(&digest("state"), &login(), NOW).await.unwrap();
+    let asked = store.ask_by_device(&digest("BCDFGHJK"), &device(), NOW).await;
+    assert_eq!(asked.unwrap(), DeviceAsked::Kept);
     store
         .put_browser(&digest("cookie"), &browser(), NOW)
         .await

@@ -19,6 +19,7 @@ use mcp_gateway_store::{
     Presented, Prolonged, Rate, Redemption, Replaced, Rotation, Sealed, Store, StoreError, StoredPublicKey,
     Swapped, Taken, Warning,
 };
+use mcp_gateway_store::{Decided, DeviceAsked, DeviceRedemption, DeviceRequest, Devices, Polled};
 
 /// An embedded store, until it breaks.
 pub(crate) struct Fragile {
@@ -68,6 +69,14 @@ fragile!(GrantReader {
     fn grant(id: &GrantId, now: Timestamp) -> Option<Grant>;
     fn public_keys() -> Vec<StoredPublicKey>;
     fn health(now: Timestamp) -> Health;
+});
+
+fragile!(Devices {
+    fn ask_by_device(user_code: &Digest, device: &DeviceRequest, now: Timestamp) -> DeviceAsked;
+    fn device_of_user_code(user_code: &Digest, now: Timestamp) -> Option<DeviceRequest>;
+    fn decide_device(device: &Digest, grant: Option<&GrantId>, now: Timestamp) -> Decided;
+    fn poll_device(device: &Digest, client: &ClientId, now: Timestamp) -> Polled;
+    fn redeem_device(device: &Digest, now: Timestamp) -> DeviceRedemption;
 });
 
 fragile!(Store {

@@ -11,8 +11,8 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use mcp_gateway_auth_server::{
-    AuthServer, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings,
-    routes, settings::SigningSettings,
+    AuthServer, DeviceGrant, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens,
+    Settings, routes, settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -221,6 +221,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
         refresh_tokens: RefreshTokens::default(),
         documents: DocumentPolicy::Open,
         fetch: FetchSettings::default(),
+        device_grant: DeviceGrant::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use mcp_gateway_auth_server::{
-    DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings,
+    DeviceGrant, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings,
     settings::SigningSettings,
 };
 use mcp_gateway_model::{
@@ -89,6 +89,7 @@ pub(crate) fn settings() -> Settings {
         refresh_tokens: RefreshTokens::default(),
         documents: DocumentPolicy::Open,
         fetch: FetchSettings::default(),
+        device_grant: DeviceGrant::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
     }

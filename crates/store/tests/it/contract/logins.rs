@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use mcp_gateway_store::{Store, Taken};
+use mcp_gateway_store::{Login, LoginAnswer, Store, Taken};
 
 use crate::{
     contract::contract,
@@ -18,6 +18,7 @@ contract!(
     a_login_that_ended_cannot_be_taken,
     of_32_takers_one_gets_the_login,
     a_login_put_again_is_replaced,
+    a_login_that_a_device_waits_for_is_told_from_others,
     a_browser_is_known_until_it_ends_or_is_forgotten,
 );
 
@@ -66,7 +67,19 @@ async fn of_32_takers_one_gets_the_login(store: Arc<dyn Store>) {
 async fn a_login_put_again_is_replaced(store: Arc<dyn Store>) {
     let mut login = login();
     store.put_login(&digest("state"), &login, NOW).await.unwrap();
-    login.state = None;
+    login.max_age = Some(60);
+    store.put_login(&digest("state"), &login, NOW).await.unwrap();
+    assert_eq!(store.login(&digest("state"), NOW).await.unwrap(), Some(login));
+}
+
+async fn a_login_that_a_device_waits_for_is_told_from_others(store: Arc<dyn Store>) {
+    let device = LoginAnswer::Device {
+        device: digest("device code"),
+    };
+    let login = Login {
+        answer: device,
+        ..login()
+    };
     store.put_login(&digest("state"), &login, NOW).await.unwrap();
     assert_eq!(store.login(&digest("state"), NOW).await.unwrap(), Some(login));
 }
