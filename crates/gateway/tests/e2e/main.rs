@@ -8,6 +8,7 @@ mod support;
 mod clients;
 mod clients_matrix;
 mod conformance;
+mod devices;
 mod documents;
 mod forged;
 mod headless;
