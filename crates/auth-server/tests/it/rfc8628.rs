@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use mcp_gateway_auth_server::DeviceGrant;
 use mcp_gateway_model::{
-    client::{ClientOrigin, GrantType},
+    client::{AuthMethod, ClientOrigin, GrantType},
     clock::Clock,
     id::{Login, UserId},
 };
@@ -282,6 +282,7 @@ async fn a_client_that_has_a_secret_must_present_it_for_a_device_too() {
     let stand = Stand::start().await;
     let mut confidential = client("vault", ClientOrigin::PreRegistered);
     confidential.secret = Some(digest("open sesame"));
+    confidential.metadata.token_endpoint_auth_method = AuthMethod::ClientSecretPost;
     stand.add(confidential).await;
     let form = [("client_id", "vault"), ("resource", ECHO)];
     let told = stand.post("/device_authorization", &form).await;

@@ -88,6 +88,7 @@ impl Told {
 pub(crate) struct Stand {
     pub(crate) site: Site,
     pub(crate) client: String,
+    http: reqwest::Client,
 }
 
 impl Stand {
@@ -104,6 +105,7 @@ impl Stand {
         let stand = Self {
             site,
             client: "some-tool".into(),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
         };
         stand
             .add(client(&stand.client, ClientOrigin::PreRegistered))
@@ -121,8 +123,7 @@ impl Stand {
     }
 
     pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Told {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = http.post(format!("{}{path}", self.site.base)).form(form);
+        let request = self.http.post(format!("{}{path}", self.site.base)).form(form);
         let answer = request.send().await.unwrap();
         let header = |name| answer.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
         Told {
