@@ -60,7 +60,13 @@ async fn drive_device(world: &World, decision: &str) -> Value {
     enter(world, "some-tool").await;
     let pictures = world.directory.path().join("pictures");
     let (issuer, mcp_url) = (world.issuer(), world.mcp_url());
-    let arguments = [&issuer, "some-tool", &mcp_url, decision, pictures.to_str().unwrap()];
+    let arguments = [
+        &issuer,
+        "some-tool",
+        &mcp_url,
+        decision,
+        pictures.to_str().unwrap(),
+    ];
     drive(Some(world), "openid-client-device.mjs", &arguments).await
 }
 
