@@ -80,6 +80,7 @@ impl Refusal {
             _ if reason.is_setup() || *reason == Reason::NoToken => {
                 debug!(code, %request_id, host, resource, "not verified");
             }
+            Reason::BodyMalformed => info!(code, %request_id, resource, detail, "not verified"),
             _ => info!(code, %request_id, resource, "not verified"),
         }
     }

@@ -19,7 +19,11 @@ use crate::{
 };
 
 /// Headers by which some servers let a POST stand for another method.
-const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+const OTHER_METHODS: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Headers by which some servers let a path stand for another.
+const OTHER_PATHS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+/// Headers of a request for a connection on which no further message could be read. The proxy keeps `Upgrade` to itself.
+const UPGRADES: [&str; 3] = ["upgrade", "sec-websocket-key", "sec-websocket-version"];
 /// Methods whose requests have no body that asks for anything.
 const WITHOUT_BODY: [&str; 4] = ["GET", "HEAD", "DELETE", "OPTIONS"];
 
@@ -37,11 +41,16 @@ pub(crate) async fn demand(
     } else {
         ""
     };
-    if policy.reads_http_methods() && is_overridden(headers) {
-        return Err(Reason::MethodOverride.into());
+    let overridden = (policy.reads_http_methods() && any(&OTHER_METHODS, headers))
+        || (policy.reads_paths() && any(&OTHER_PATHS, headers));
+    if overridden {
+        return Err(Reason::Override.into());
     }
     if !policy.reads_messages() {
         return judge(policy, http_method, asked, &[]);
+    }
+    if any(&UPGRADES, headers) {
+        return Err(Reason::Upgrade.into());
     }
     let body = body::read(headers, payload, policy.max_body).await?;
     let messages = messages(headers, http_method, policy, &body)?;
@@ -83,9 +92,9 @@ fn messages<'r>(
     Err(Reason::BodyMissing.into())
 }
 
-/// Whether a header says that another method is meant; servers that read CGI variables take an underscore for a hyphen.
-fn is_overridden(headers: &HeaderMap) -> bool {
+/// Whether one of these headers is there; servers that read CGI variables take an underscore for a hyphen.
+fn any(names: &[&str], headers: &HeaderMap) -> bool {
     headers
         .keys()
-        .any(|name| OVERRIDES.contains(&name.as_str().replace('_', "-").as_str()))
+        .any(|name| names.contains(&name.as_str().replace('_', "-").as_str()))
 }

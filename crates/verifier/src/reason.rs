@@ -55,8 +55,10 @@ pub(crate) enum Reason {
     Scope,
     /// `X-Forwarded-Method` is missing, repeated or malformed, and a rule needs it.
     ForwardedMethod,
-    /// A header says that another method is meant.
-    MethodOverride,
+    /// A header says that another method or path is meant.
+    Override,
+    /// The connection is to be upgraded, and what is then said on it could not be read.
+    Upgrade,
     /// A rule matches only if the case of letters does not matter.
     Unclear,
     /// A rule needs the body, and neither it nor trusted headers are there.
@@ -65,7 +67,7 @@ pub(crate) enum Reason {
     BodyTooLarge,
     /// The body ended early.
     BodyIncomplete,
-    /// The body is compressed.
+    /// The body is compressed, or in another character set.
     BodyEncoded,
     /// The body is not JSON-RPC that everybody reads alike.
     BodyMalformed,
@@ -77,7 +79,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
@@ -102,7 +104,8 @@ impl Reason {
         Self::UsersUnknown,
         Self::Scope,
         Self::ForwardedMethod,
-        Self::MethodOverride,
+        Self::Override,
+        Self::Upgrade,
         Self::Unclear,
         Self::BodyMissing,
         Self::BodyTooLarge,
@@ -140,7 +143,8 @@ impl Reason {
             Self::UsersUnknown => "users_unknown",
             Self::Scope => "insufficient_scope",
             Self::ForwardedMethod => "forwarded_method",
-            Self::MethodOverride => "method_override",
+            Self::Override => "override",
+            Self::Upgrade => "upgrade",
             Self::Unclear => "unclear_case",
             Self::BodyMissing => "body_missing",
             Self::BodyTooLarge => "body_too_large",
@@ -193,7 +197,12 @@ impl Reason {
             Self::Expired => "the access token has expired",
             Self::Scope => "the access token does not have the scopes that this request needs",
             Self::ForwardedMethod => "the reverse proxy must name the request's method in X-Forwarded-Method",
-            Self::MethodOverride => "send the method that is meant, without a header that names another",
+            Self::Override => {
+                "send the method and the path that are meant, without a header that names another"
+            }
+            Self::Upgrade => {
+                "this server takes messages in requests of their own only, not on upgraded connections"
+            }
             Self::Unclear => {
                 "write the method, the path and the tool in upper and lower case exactly as the server has them"
             }
@@ -202,7 +211,7 @@ impl Reason {
             }
             Self::BodyTooLarge => "the body is larger than this gateway reads for this server",
             Self::BodyIncomplete => "the body ended early",
-            Self::BodyEncoded => "send the body without a content coding",
+            Self::BodyEncoded => "send the body in UTF-8, without a content coding",
             Self::BodyMalformed => "the body must be a JSON-RPC message",
             Self::McpHeaders => {
                 "Header mismatch: send Mcp-Method and Mcp-Name at most once, and the same as in the body"
@@ -230,7 +239,8 @@ impl Reason {
         matches!(
             self,
             Self::ForwardedMethod
-                | Self::MethodOverride
+                | Self::Override
+                | Self::Upgrade
                 | Self::Unclear
                 | Self::BodyMissing
                 | Self::BodyTooLarge

@@ -14,7 +14,10 @@ use crate::support::{
 const RULES: &str = "scopes = [\"read\", \"write\"]
 default_scopes = [\"read\"]
 max_body = 200000
-rule = [{ tools = [\"hold\", \"rel*\"], scopes = [\"write\"] }]";
+rule = [
+  { tools = [\"hold\", \"rel*\"], scopes = [\"write\"] },
+  { paths = [\"/mcp/health\"], public = true },
+]";
 
 fn call(tool: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": { "name": "x" } } })
@@ -91,6 +94,28 @@ fn disguises(http: &Client, url: &str, token: &str) -> Vec<(RequestBuilder, Stat
     ]
 }
 
+/// Requests that the server could read in another way than the verifier, or with more than one message to come.
+fn openings(http: &Client, url: &str, token: &str) -> Vec<(RequestBuilder, StatusCode)> {
+    let post = || http.post(url).bearer_auth(token);
+    vec![
+        (
+            http.get(url)
+                .bearer_auth(token)
+                .header("connection", "upgrade")
+                .header("upgrade", "websocket")
+                .header("sec-websocket-version", "13")
+                .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            post()
+                .json(&call("echo"))
+                .header("content-type", "application/json; charset=utf-7"),
+            StatusCode::BAD_REQUEST,
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn the_body_decides_whatever_the_headers_around_it_say() {
     let world = World::governed(Layout::Apart(1), RULES, Front::WithBodies).await;
@@ -108,7 +133,9 @@ async fn the_body_decides_whatever_the_headers_around_it_say() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(challenge.contains("scope=\"write\""), "{challenge}");
 
-    for (request, expected) in disguises(&http, &world.mcp_url(), &token) {
+    let url = world.mcp_url();
+    let all = disguises(&http, &url, &token).into_iter();
+    for (request, expected) in all.chain(openings(&http, &url, &token)) {
         let (status, challenge) = answered(request).await;
         assert_eq!(status, expected, "{challenge}");
     }
@@ -162,6 +189,22 @@ async fn what_is_let_through_arrives_whole_and_what_is_too_large_does_not() {
     // connections on which something was refused serve the next request
     let again = answered(post(long_call(1000).0)).await;
     assert_eq!(again.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_public_reaches_the_server_without_an_identity() {
+    let world = World::governed(Layout::Apart(1), RULES, Front::WithBodies).await;
+    let url = format!("{}/health", world.mcp_url());
+    let request = world.http().get(&url).header("x-user-id", "1").bearer_auth("x");
+    answered(request).await;
+    assert_eq!(world.backend().requests(), 1);
+    let received = world.backend().last().unwrap();
+    assert_eq!(received.header("x-user-id").unwrap_or_default(), "");
+    assert_eq!(received.header("authorization"), None);
+    assert_eq!(
+        answered(world.http().get(world.mcp_url())).await.0,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]

@@ -214,3 +214,12 @@ async fn without_default_scopes_any_good_token_will_do_and_the_challenge_names_t
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(answer.challenge().contains(r#"scope="read""#));
 }
+
+#[actix_web::test]
+async fn a_header_that_overrides_the_path_is_refused_where_paths_matter() {
+    let stand = governed(vec![paths("/mcp/archive/*", needs("write"))], |_| {});
+    for name in ["x-original-url", "x-rewrite-url", "x_original_url"] {
+        let answer = post(&stand, "admin", "", &[(name, "/mcp/archive/1")]).await;
+        refused_as_request(&answer, StatusCode::BAD_REQUEST);
+    }
+}

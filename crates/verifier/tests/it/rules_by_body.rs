@@ -2,7 +2,10 @@
 
 use actix_web::http::StatusCode;
 
-use crate::ruled::{by_tool, call, governed, needs, paths, plain, post, refused_as_request, tools};
+use crate::{
+    ruled::{by_tool, call, governed, needs, paths, plain, post, refused_as_request, tools},
+    stand::{ECHO, about},
+};
 
 #[actix_web::test]
 async fn each_message_of_a_batch_counts() {
@@ -215,4 +218,49 @@ async fn headers_count_alone_only_if_they_are_trusted_and_of_a_revision_whose_se
         ask("Tools/Call", "echo", "2026-07-28").await,
         StatusCode::BAD_REQUEST
     );
+}
+
+#[actix_web::test]
+async fn a_body_in_a_character_set_that_only_the_server_would_decode_is_refused() {
+    let stand = by_tool();
+    let hidden = r#"{"id":1,"method":"ping","params":{"x":"+ACIAfQAsACI-method+ACIAOgAi-tools/call"}}"#;
+    for content_type in [
+        "application/json; charset=utf-7",
+        "application/json;charset=\"UTF-7\"",
+        "application/json; charset = utf-16le",
+        "application/json; charset=utf-8; charset=utf-7",
+        "application/json; x=\"; charset=utf-8\"; charset*=utf-7",
+        "application/json, text/plain; charset=utf-7",
+        "application/json; charset",
+    ] {
+        let answer = post(&stand, "admin", hidden, &[("content-type", content_type)]).await;
+        refused_as_request(&answer, StatusCode::BAD_REQUEST);
+    }
+    for content_type in [
+        "application/json",
+        "application/json; charset=UTF-8",
+        "application/json;charset=\"utf-8\"",
+    ] {
+        let answer = post(&stand, "read", &call("echo"), &[("content-type", content_type)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{content_type}");
+    }
+}
+
+#[actix_web::test]
+async fn a_connection_that_is_to_be_upgraded_is_refused_where_messages_matter() {
+    let stand = by_tool();
+    for header in [
+        ("upgrade", "websocket"),
+        ("sec-websocket-key", "x"),
+        ("sec_websocket_key", "x"),
+    ] {
+        let answer = post(&stand, "admin", &call("echo"), &[header]).await;
+        refused_as_request(&answer, StatusCode::BAD_REQUEST);
+        let token = stand.token();
+        let request = about(ECHO)
+            .insert_header(("x-forwarded-method", "GET"))
+            .insert_header(("authorization", format!("Bearer {token}")))
+            .insert_header(header);
+        refused_as_request(&stand.ask(request).await, StatusCode::BAD_REQUEST);
+    }
 }
