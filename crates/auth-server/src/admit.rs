@@ -1,6 +1,10 @@
 //! Who is let in: at login, and again whenever a grant is used for new tokens.
 
-use mcp_gateway_model::{access::Admission, grant::User, resource::ResourceUri};
+use mcp_gateway_model::{
+    access::{Admission, Allow},
+    grant::{Memberships, User},
+    resource::ResourceUri,
+};
 use mcp_gateway_store::{Pin, Store, StoreError};
 
 use crate::{settings::Settings, state::AuthServer};
@@ -18,6 +22,17 @@ pub(crate) enum Refusal {
     /// The resource has a list of its own, and neither the login nor the number is on it.
     #[error("the user is not on the resource's list of allowed users")]
     NotListedForResource,
+    /// The resource is for organisations or teams, and the user is in none of them as far as GitHub tells.
+    #[error(
+        "the user is in none of the organisations and teams that may use the resource, as far as is known here"
+    )]
+    NotAMember,
+    /// The same, and the user did not let us see where they belong.
+    #[error("the user did not let GitHub tell where they belong")]
+    MembershipsHidden,
+    /// The user took away the right to ask GitHub where they belong.
+    #[error("the user withdrew GitHub's token")]
+    Withdrawn,
     /// The resource is protected no longer, so nobody says who may use it.
     #[error("the resource is protected no longer")]
     ResourceGone,
@@ -38,6 +53,9 @@ impl Refusal {
         match self {
             Self::NotListed => "not_listed",
             Self::NotListedForResource => "not_listed_for_resource",
+            Self::NotAMember => "not_a_member",
+            Self::MembershipsHidden => "memberships_hidden",
+            Self::Withdrawn => "github_token_ended",
             Self::ResourceGone => "resource_gone",
             Self::PinnedToAnother => "pinned_to_another",
             Self::Blocked => "blocked",
@@ -47,7 +65,7 @@ impl Refusal {
 }
 
 /// Applies the access rules to a user of the resource that `audience` means: the list of who may log in, and the resource's
-/// own if it has one. Whoever is blocked is not let in at all.
+/// own if it has one, with what is known about where the user belongs. Whoever is blocked is not let in at all.
 ///
 /// A login that a list names is pinned to the first number it admits: logins can be renamed and taken by somebody else.
 ///
@@ -57,8 +75,10 @@ pub(crate) async fn admit(
     server: &AuthServer,
     user: &User,
     audience: &ResourceUri,
+    memberships: Option<&Memberships>,
 ) -> Result<Admitted, Refusal> {
-    apply(&server.settings, server.store.as_ref(), user, audience).await
+    let (settings, store) = (&server.settings, server.store.as_ref());
+    apply(settings, store, user, audience, memberships).await
 }
 
 /// The same, where no server runs.
@@ -70,6 +90,7 @@ pub(crate) async fn apply(
     store: &dyn Store,
     user: &User,
     audience: &ResourceUri,
+    memberships: Option<&Memberships>,
 ) -> Result<Admitted, Refusal> {
     let protected = settings.resources.of_audience(audience.as_str());
     let resource = protected.ok_or(Refusal::ResourceGone)?.resource;
@@ -78,12 +99,19 @@ pub(crate) async fn apply(
     }
     let at_all = settings.allowed_users.admits(user.id, &user.login);
     let here = resource.allow.as_ref().map_or(Admission::Admitted, |allow| {
-        allow.admits(user.id, &user.login, None)
+        allow.admits(user.id, &user.login, memberships)
     });
     // Who is refused by one list is not pinned by the other.
     let login = match (at_all, here) {
         (Admission::Refused, _) => return Err(Refusal::NotListed),
-        (_, Admission::Refused) => return Err(Refusal::NotListedForResource),
+        (_, Admission::Refused) => {
+            let of_members = resource.allow.as_ref().is_some_and(Allow::asks_memberships);
+            return Err(if of_members {
+                Refusal::NotAMember
+            } else {
+                Refusal::NotListedForResource
+            });
+        }
         (Admission::Admitted, Admission::Admitted) => return Ok(Admitted(())),
         (Admission::IfPinned(login), _) | (_, Admission::IfPinned(login)) => login,
     };

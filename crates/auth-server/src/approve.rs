@@ -7,7 +7,8 @@ use mcp_gateway_model::{
     grant::{Code, Grant, GrantKind, User},
     id::GrantId,
 };
-use mcp_gateway_store::{Begun, BrowserLogin, Login, LoginAnswer, RedirectAnswer};
+use mcp_gateway_store::{Begun, BrowserLogin, Login, LoginAnswer, RedirectAnswer, StoreError};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     admit::{Admitted, Refusal as NotAdmitted},
@@ -20,38 +21,59 @@ use crate::{
     device,
     door::{Page, Redirect, Refusal, ReturnAddress},
     github::Account,
+    memberships::Known,
 };
+
+/// Who approves.
+pub(crate) struct Approver {
+    /// Who it is.
+    pub(crate) known: BrowserLogin,
+    /// Where they belong, if that matters.
+    pub(crate) belonging: Option<Known>,
+}
 
 /// Begins the grant, and answers whoever asked. Only who was admitted gets here.
 pub(crate) async fn approve(
     browser: &Browser,
     login: &Login,
-    known: BrowserLogin,
+    approver: Approver,
     _: Admitted,
 ) -> Result<HttpResponse, Refusal> {
     match &login.answer {
-        LoginAnswer::Redirect(answer) => with_a_code(browser, login, answer, known).await,
+        LoginAnswer::Redirect(answer) => with_a_code(browser, login, answer, approver).await,
         LoginAnswer::Device { device } => {
             let until = browser.context.now.plus(device::LIFETIME);
-            device::approve(browser, login, device, grant(browser, login, known, until)).await
+            let grant = grant(browser, login, approver, until).await?;
+            device::approve(browser, login, device, grant).await
         }
     }
 }
 
-/// What the person allows, until `until` at first.
-fn grant(browser: &Browser, login: &Login, known: BrowserLogin, until: Timestamp) -> Grant {
-    Grant {
+/// What the person allows, until `until` at first. What has to be kept beside it lies in the store already.
+async fn grant(
+    browser: &Browser,
+    login: &Login,
+    approver: Approver,
+    until: Timestamp,
+) -> Result<Grant, StoreError> {
+    let Approver { known, belonging } = approver;
+    let grant = Grant {
         id: GrantId::generate(),
         client: login.client.clone(),
         user: Some(known.user),
         kind: GrantKind::Consent,
-        memberships: None,
+        memberships: belonging.as_ref().map(|known| known.told.memberships.clone()),
         audiences: vec![login.audience.clone()],
         scopes: login.scopes.clone(),
         authenticated_at: known.authenticated_at,
         created_at: browser.context.now,
         expires_at: until,
+    };
+    if let Some(belonging) = belonging {
+        let context = &browser.context;
+        belonging.keep(&context.server, &grant, context.now).await?;
     }
+    Ok(grant)
 }
 
 /// Takes the code of the grant to the client (RFC 6749 §4.1.2).
@@ -59,14 +81,14 @@ async fn with_a_code(
     browser: &Browser,
     login: &Login,
     answer: &RedirectAnswer,
-    known: BrowserLogin,
+    approver: Approver,
 ) -> Result<HttpResponse, Refusal> {
     let (server, now) = (browser.server(), browser.context.now);
     let address = ReturnAddress::of_answer(answer);
-    is_wanted(browser, login, &address, &known.user)?;
+    is_wanted(browser, login, &address, &approver.known.user)?;
     let lifetimes = &server.settings.lifetimes;
     let expires_at = now.plus(lifetimes.code);
-    let grant = grant(browser, login, known, expires_at);
+    let grant = grant(browser, login, approver, expires_at).await?;
     let (text, code) = CodeText::generate(grant.id.clone());
     let code = Code {
         grant: code.grant,
@@ -123,6 +145,14 @@ fn is_wanted(browser: &Browser, login: &Login, address: &ReturnAddress, user: &U
     Err(Redirect::new(address, ErrorCode::LoginRequired, text, reason))
 }
 
+/// Where people see at GitHub what they and their organisations granted this server.
+fn grants_at_github(browser: &Browser) -> String {
+    let github = &browser.server().settings.github;
+    let web = github.web_url.as_str().trim_end_matches('/');
+    let app = utf8_percent_encode(&github.client_id, NON_ALPHANUMERIC);
+    format!("{web}/settings/connections/applications/{app}")
+}
+
 pub(crate) fn removed() -> Page {
     Page::new(
         StatusCode::BAD_REQUEST,
@@ -159,6 +189,14 @@ pub(crate) async fn refuse(browser: &Browser, login: Login, user: &User, why: No
         NotAdmitted::PinnedToAnother => page.saying(
             "This name belonged to another GitHub account before. The operator can allow yours: tell them the request below.",
         ),
+        NotAdmitted::NotAMember => page
+            .saying("It is for members of certain GitHub organisations or teams, and GitHub does not say that you are in one of them.")
+            .saying("If you are: an organisation can hide its members from applications until one of its owners, or you, grants this one access. See at GitHub what this server may see, then go back to the application and connect again.")
+            .leading(grants_at_github(browser), "What this server may see at GitHub"),
+        NotAdmitted::MembershipsHidden => page
+            .saying("It is for members of certain GitHub organisations or teams, and you did not let it see where you belong.")
+            .saying("Remove this server at GitHub, then go back to the application, connect again, and leave the access to organisations and teams ticked.")
+            .leading(grants_at_github(browser), "Remove this server at GitHub"),
         _ => page.saying("Use another GitHub account, or ask the operator to allow this one."),
     };
     let other = Account {

@@ -50,6 +50,8 @@ pub enum Event {
     Replayed,
     /// A grant was ended by its client.
     Revoked,
+    /// GitHub no longer says that a person belongs where they must: the grant ended.
+    MembershipEnded,
     /// An operator did something.
     Administered,
 }
@@ -76,6 +78,7 @@ impl Event {
             Self::TokenRefreshed => "token_refreshed",
             Self::Replayed => "replayed",
             Self::Revoked => "revoked",
+            Self::MembershipEnded => "membership_ended",
             Self::Administered => "administered",
         }
     }

@@ -10,13 +10,15 @@ use mcp_gateway_model::{
 use mcp_gateway_store::{BrowserLogin, Login, LoginStage, Taken};
 
 use crate::{
-    admit, approve,
+    admit::{self, Refusal as NotAdmitted},
+    approve::{self, Approver},
     audit::Event,
     browser::Browser,
     consent::line,
     desk::Outcome,
     door::{Page, Refusal, ReturnAddress},
     github::GithubFault,
+    memberships,
     pages::text,
     request::{Context, Parameters},
 };
@@ -42,27 +44,36 @@ async fn come_back(browser: &Browser) -> Result<HttpResponse, Refusal> {
         return refused_by_github(browser, &login, error).await;
     }
     let code = query.get("code").ok_or_else(not_from_here)?;
-    let user = server
-        .desk
-        .github
-        .user(code, &cookie)
+    let now = browser.context.now;
+    let arrived = async {
+        let arrived = server.desk.github.arrived(code, &cookie).await?;
+        memberships::at_login(server, arrived, &login.audience, now).await
+    };
+    let (user, belonging) = arrived
         .await
         .map_err(|fault| no_answer(browser, &login, &fault))?;
-    let admitted = match admit::admit(server, &user, &login.audience).await {
+    let told = belonging.as_ref().map(|known| &known.told);
+    let theirs = told.map(|told| &told.memberships);
+    let admitted = match admit::admit(server, &user, &login.audience, theirs).await {
         Ok(admitted) => admitted,
-        Err(refusal) => return Err(approve::refuse(browser, login, &user, refusal).await),
+        Err(mut refusal) => {
+            if matches!(refusal, NotAdmitted::NotAMember) && told.is_some_and(|told| !told.is_shown) {
+                refusal = NotAdmitted::MembershipsHidden;
+            }
+            return Err(approve::refuse(browser, login, &user, refusal).await);
+        }
     };
     let mut logged_in = line(browser, Event::LoggedIn, &login);
     (logged_in.user, logged_in.login) = (Some(user.id), Some(user.login.as_str()));
     logged_in.write();
-    let now = browser.context.now;
     let known = BrowserLogin {
         user,
         authenticated_at: now,
         expires_at: now.plus(server.settings.lifetimes.browser),
     };
     remember(browser, &known).await?;
-    approve::approve(browser, &login, known, admitted).await
+    let approver = Approver { known, belonging };
+    approve::approve(browser, &login, approver, admitted).await
 }
 
 /// The login that went to GitHub from this browser. Whoever lacks its cookie cannot even use it up.
@@ -144,6 +155,11 @@ fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
             "GitHub did not accept the login",
             ErrorCode::AccessDenied,
         ),
+        GithubFault::TokenEnded => (
+            StatusCode::BAD_GATEWAY,
+            "GitHub took the login back",
+            ErrorCode::AccessDenied,
+        ),
         GithubFault::Misconfigured(_) => (
             StatusCode::BAD_GATEWAY,
             "This server is not set up right",
@@ -167,6 +183,7 @@ fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
     };
     let advice = match fault {
         GithubFault::BadCode => "The login took too long, or its page was opened twice. Go back to the application and connect again.".into(),
+        GithubFault::TokenEnded => "GitHub let you in and then no longer answered for you: this server was removed from your GitHub account meanwhile. Go back to the application and connect again.".into(),
         GithubFault::Misconfigured(_) => "GitHub does not accept this server. Tell its operator the request below: the log says what GitHub answered, and which setting to look at.".into(),
         GithubFault::RateLimited(wait) => format!("Too many people logged in. Wait {}, then go back to the application and connect again.", minutes(wait.from(browser.context.now))),
         GithubFault::Unreachable(_) => "Look at https://www.githubstatus.com, wait until GitHub works again, then go back to the application and connect again.".into(),

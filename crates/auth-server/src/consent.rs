@@ -16,13 +16,15 @@ use mcp_gateway_model::{
 use mcp_gateway_store::{BrowserLogin, Login, LoginAnswer, LoginStage, RedirectAnswer, StoreError, Taken};
 
 use crate::{
-    admit, approve,
+    admit,
+    approve::{self, Approver},
     audit::{Event, Line},
     authorize::Asked,
     browser::Browser,
     desk::Outcome,
     door::{Page, Refusal, ReturnAddress},
     github::Account,
+    memberships,
     pages::{self, ConsentPage, Destination, Frame},
     request::Context,
 };
@@ -95,7 +97,9 @@ pub(crate) async fn put(
         expires_at: now.plus(server.settings.lifetimes.login),
     };
     server.store.put_login(&token.digest(), &login, now).await?;
-    let known = if question.account.choose {
+    // where it matters where people belong, GitHub is asked each time: its token is kept with grants only
+    let to_github = question.account.choose || memberships::matter(server, &login.audience);
+    let known = if to_github {
         None
     } else {
         still_logged_in(browser, &login).await?
@@ -174,7 +178,10 @@ async fn deny(browser: &Browser, login: &Login) -> Result<HttpResponse, Refusal>
 
 /// On to GitHub; or, if the page showed as whom the person is logged in here and they still are, straight to the answer.
 async fn allow(browser: &Browser, login: Login, terms: Terms) -> Result<HttpResponse, Refusal> {
-    let known = match terms.user {
+    let known = match terms
+        .user
+        .filter(|_| !memberships::matter(browser.server(), &login.audience))
+    {
         Some(user) => still_logged_in(browser, &login)
             .await?
             .filter(|known| known.user.id == user),
@@ -192,8 +199,12 @@ async fn allow(browser: &Browser, login: Login, terms: Terms) -> Result<HttpResp
             .insert_header(("referrer-policy", "no-referrer"))
             .finish());
     };
-    match admit::admit(browser.server(), &known.user, &login.audience).await {
-        Ok(admitted) => approve::approve(browser, &login, known, admitted).await,
+    match admit::admit(browser.server(), &known.user, &login.audience, None).await {
+        Ok(admitted) => {
+            let belonging = None;
+            let approver = Approver { known, belonging };
+            approve::approve(browser, &login, approver, admitted).await
+        }
         Err(refusal) => {
             browser.log_out().await?;
             Err(approve::refuse(browser, login, &known.user, refusal).await)
@@ -221,6 +232,7 @@ pub(crate) async fn to_github(browser: &Browser, login: Login, account: &Account
     let state = Secret::generate(SecretKind::UpstreamState);
     let cookie = Secret::generate(SecretKind::Browser);
     let life = server.settings.lifetimes.login;
+    let asks_memberships = memberships::matter(server, &login.audience);
     let login = Login {
         browser: cookie.digest(),
         stage: LoginStage::Upstream,
@@ -231,7 +243,8 @@ pub(crate) async fn to_github(browser: &Browser, login: Login, account: &Account
     server.store.put_login(&key, &login, now).await?;
     let name = browser.cookies.login(&key);
     browser.send(browser.cookies.set(name, &cookie, life));
-    Ok(server.desk.github.authorize_url(&state, &cookie, account))
+    let github = &server.desk.github;
+    Ok(github.authorize_url(&state, &cookie, account, asks_memberships))
 }
 
 /// An audit line about a login.

@@ -2,6 +2,7 @@
 
 mod account;
 mod fault;
+mod memberships;
 mod wire;
 
 use std::time::Duration;
@@ -15,7 +16,7 @@ use mcp_gateway_model::{
 };
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, TokenResponse, TokenUrl, basic::BasicClient,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse, TokenUrl, basic::BasicClient,
 };
 use serde::Deserialize;
 use url::Url;
@@ -23,6 +24,7 @@ use url::Url;
 pub(crate) use account::account;
 pub use fault::BadGithub;
 pub(crate) use fault::GithubFault;
+pub(crate) use memberships::Told as ToldMemberships;
 use wire::Wire;
 
 use crate::{pages::text, settings::GithubSettings};
@@ -61,6 +63,16 @@ pub(crate) struct Github {
     client: Client,
     wire: Wire,
     user_url: Url,
+    orgs_url: Url,
+    teams_url: Url,
+}
+
+/// Somebody who came back from GitHub.
+pub(crate) struct Arrived {
+    /// Who it is.
+    pub(crate) user: User,
+    /// GitHub's token, which tells more about them for as long as it is kept.
+    pub(crate) token: Secret,
 }
 
 impl Github {
@@ -74,6 +86,7 @@ impl Github {
         patience: Patience,
     ) -> Result<Self, BadGithub> {
         let web = |path: &str| below(&settings.web_url, path).ok_or(BadGithub::Url("GITHUB_WEB_URL"));
+        let api = |path: &str| below(&settings.api_url, path).ok_or(BadGithub::Url("GITHUB_API_URL"));
         let client = BasicClient::new(ClientId::new(settings.client_id.clone()))
             .set_client_secret(ClientSecret::new(settings.client_secret.reveal().to_owned()))
             .set_auth_type(oauth2::AuthType::RequestBody)
@@ -84,15 +97,27 @@ impl Github {
         Ok(Self {
             client,
             wire: Wire::new(patience, here)?,
-            user_url: below(&settings.api_url, "user").ok_or(BadGithub::Url("GITHUB_API_URL"))?,
+            user_url: api("user")?,
+            orgs_url: api("user/orgs?per_page=100")?,
+            teams_url: api("user/teams?per_page=100")?,
         })
     }
 
-    /// Where a person is sent to log in. No scope is asked for: the login and the number are public.
-    pub(crate) fn authorize_url(&self, state: &Secret, browser: &Secret, account: &Account) -> String {
+    /// Where a person is sent to log in. The login and the number are public; a scope is asked for only where it matters
+    /// to which organisations and teams they belong.
+    pub(crate) fn authorize_url(
+        &self,
+        state: &Secret,
+        browser: &Secret,
+        account: &Account,
+        asks_memberships: bool,
+    ) -> String {
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(browser));
         let state = CsrfToken::new(state.reveal().to_owned());
         let mut request = self.client.authorize_url(|| state).set_pkce_challenge(challenge);
+        if asks_memberships {
+            request = request.add_scope(Scope::new("read:org".to_owned()));
+        }
         if let Some(login) = &account.hint {
             request = request.add_extra_param("login", login.as_str().to_owned());
         }
@@ -102,11 +127,11 @@ impl Github {
         request.url().0.into()
     }
 
-    /// Who came back with `code` in the browser that holds `browser`. GitHub's token is dropped here.
+    /// Who came back with `code` in the browser that holds `browser`.
     ///
     /// # Errors
     /// [`GithubFault`] says what GitHub did instead of telling.
-    pub(crate) async fn user(&self, code: &str, browser: &Secret) -> Result<User, GithubFault> {
+    pub(crate) async fn arrived(&self, code: &str, browser: &Secret) -> Result<Arrived, GithubFault> {
         let token = self
             .client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
@@ -114,12 +139,13 @@ impl Github {
             .request_async(&self.wire)
             .await
             .map_err(GithubFault::of_exchange)?;
-        let body = self
-            .wire
-            .get(&self.user_url, token.access_token().secret())
-            .await?;
+        let token = Secret::presented(token.access_token().secret().to_owned());
+        let body = self.wire.get(&self.user_url, token.reveal()).await?;
         let told: Told = serde_json::from_slice(&body).map_err(|_| GithubFault::nonsense("no user"))?;
-        told.into_user()
+        Ok(Arrived {
+            user: told.into_user()?,
+            token,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         answer::{active, inactive},
         inquirer::Inquirer,
     },
-    limit,
+    limit, memberships,
     presented::Presented,
     request::{Context, Form, body},
 };
@@ -46,11 +46,15 @@ pub(crate) async fn introspect(
         return Ok(inactive());
     }
     let mut audiences = inquirer.audiences(resources, token.grant());
-    if let Presented::Personal(grant) = &token {
-        audiences = still_open(&context, grant, audiences).await?;
-        if audiences.is_empty() {
-            return Ok(inactive());
+    match &token {
+        Presented::Personal(grant) => audiences = still_open(&context, grant, audiences).await?,
+        Presented::Access(_) => {
+            audiences.retain(|audience| memberships::stand(&context, token.grant(), audience))
         }
+        Presented::Refresh(_) => {}
+    }
+    if audiences.is_empty() {
+        return Ok(inactive());
     }
     Ok(active(&context, &token, &audiences))
 }
@@ -67,7 +71,7 @@ async fn still_open(
         return Ok(open);
     };
     for audience in audiences {
-        match admit(&context.server, user, &audience).await {
+        match admit(&context.server, user, &audience, None).await {
             Ok(_) => open.push(audience),
             Err(Refusal::Store(error)) => return Err(error.into()),
             Err(_) => {}

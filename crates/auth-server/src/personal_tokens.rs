@@ -139,7 +139,8 @@ pub async fn create(
     let audiences = audiences(settings, wanted)?;
     let user = user(store, settings, wanted).await?;
     for audience in &audiences {
-        admit::apply(settings, store, &user, audience)
+        // nobody could ask GitHub again where the user belongs: only who is listed gets a token
+        admit::apply(settings, store, &user, audience, None)
             .await
             .map_err(|refusal| not_admitted(&user, audience, refusal))?;
     }

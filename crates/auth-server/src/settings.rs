@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{AllowedUsers, MembershipLife},
     cors::CorsOrigins,
     issuer::Issuer,
     key::Algorithm,
@@ -26,6 +26,8 @@ pub struct Settings {
     pub resources: Resources,
     /// Who may log in.
     pub allowed_users: AllowedUsers,
+    /// For how long it counts where GitHub said that people belong.
+    pub memberships: MembershipLife,
     /// How people log in.
     pub github: GithubSettings,
     /// How long things last.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use mcp_gateway_model::{clock::Clock, secret::MacKey};
+use mcp_gateway_model::{access::Watched, clock::Clock, secret::MacKey};
 use mcp_gateway_store::{Store, StoreError};
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     fetch::{BadFetcher, Fetcher, copies::Copies},
     keys::{Configured, KeyChain, KeyError},
     metrics::Metrics,
+    seal::Sealer,
     settings::Settings,
 };
 
@@ -26,6 +27,10 @@ pub struct AuthServer {
     pub(crate) desk: LoginDesk,
     /// Reads what clients publish.
     pub(crate) copies: Copies,
+    /// Seals GitHub's tokens.
+    pub(crate) sealer: Sealer,
+    /// Where people have to belong, anywhere.
+    pub(crate) watched: Watched,
     pub(crate) metrics: Metrics,
 }
 
@@ -55,6 +60,8 @@ impl AuthServer {
         Ok(Self {
             desk,
             copies: Copies::new(fetcher),
+            sealer: Sealer::new(&settings.sealing_secrets),
+            watched: settings.resources.watched(),
             settings,
             store,
             clock,

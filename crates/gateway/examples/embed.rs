@@ -16,7 +16,7 @@ use mcp_gateway_auth_server::{
     Settings as AuthSettings, settings::SigningSettings,
 };
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{AllowedUsers, MembershipLife},
     clock::{Clock, SystemClock},
     cors::CorsOrigins,
     issuer::Issuer,
@@ -60,6 +60,7 @@ impl Gateway {
             issuer: issuer.clone(),
             resources: resources.clone(),
             allowed_users: allowed_users.clone(),
+            memberships: MembershipLife::default(),
             github,
             lifetimes: Lifetimes::default(),
             limits: Limits::default(),
@@ -88,6 +89,7 @@ impl Gateway {
             offers: Offers::default(),
             oauth_enabled: true,
             allowed_users: Some(allowed_users),
+            memberships: MembershipLife::default(),
             api_key: None,
         };
         let verifier = Verifier::new(settings, store, clock, &registry)?;

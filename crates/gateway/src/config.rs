@@ -1,5 +1,6 @@
 //! The configuration: read from all its sources at once, checked as a whole, typed from here on.
 
+mod allow;
 mod api_key;
 mod device;
 mod dotenv;
@@ -25,7 +26,7 @@ use std::{
 use mcp_gateway_auth_server::DocumentPolicy;
 use mcp_gateway_auth_server::settings::{DeviceGrant, Lifetimes, Limits, RefreshTokens, ResourceServer};
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{AllowedUsers, MembershipLife},
     cors::CorsOrigins,
     issuer::{Issuer, is_loopback},
     metadata::Offers,
@@ -98,6 +99,8 @@ pub(crate) struct Config {
     /// Whether there is an authorization server at all; without one only the API key and personal access tokens are.
     pub(crate) oauth_enabled: bool,
     pub(crate) lifetimes: Lifetimes,
+    /// For how long it counts where GitHub said that people belong.
+    pub(crate) memberships: MembershipLife,
     pub(crate) limits: Limits,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) published: PublishedConfig,
@@ -190,6 +193,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         metadata_at_issuer: r.boolean("METADATA_AT_ISSUER", false),
         oauth_enabled: r.boolean("MCP_OAUTH_ENABLED", true),
         lifetimes: lifetimes(r),
+        memberships: memberships(r),
         limits: limits::read(r),
         device_grant: device::read(r, role),
         refresh_tokens: r
@@ -295,6 +299,20 @@ fn github(r: &mut Reader<'_>, role: Role) -> GithubConfig {
         api_url: url("GITHUB_API_URL", "https://api.github.com"),
         client_id,
         client_secret: Secret::presented(client_secret),
+    }
+}
+
+/// No grace at all is a choice, too: then nobody is let in while GitHub cannot be asked.
+fn memberships(r: &mut Reader<'_>) -> MembershipLife {
+    let defaults = MembershipLife::default();
+    let grace = if r.text("MEMBERSHIP_GRACE") == Some("0") {
+        Some(Duration::ZERO)
+    } else {
+        r.seconds("MEMBERSHIP_GRACE")
+    };
+    MembershipLife {
+        recheck: r.seconds("MEMBERSHIP_RECHECK").unwrap_or(defaults.recheck),
+        grace: grace.unwrap_or(defaults.grace),
     }
 }
 

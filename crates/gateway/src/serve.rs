@@ -5,6 +5,7 @@ pub(crate) mod edge;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod parts;
+mod rechecks;
 pub(crate) mod tls;
 mod waiting;
 
@@ -43,6 +44,7 @@ pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
         return Ok(());
     };
     let _socket = take_orders(&config, &parts)?;
+    let _rechecks = parts.begin_rechecks();
     let address = listener.local_addr().map_err(Failure::runtime)?;
     let mut handles = Vec::new();
     if let Some(metrics) = config.listen.metrics {

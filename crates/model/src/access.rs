@@ -1,11 +1,12 @@
 //! Who may log in at all, and who may use a resource. Empty means nobody.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    grant::Memberships,
+    clock::Timestamp,
+    grant::{Memberships, User},
     id::{BadId, Login, UserId},
 };
 
@@ -207,6 +208,96 @@ impl Allow {
     }
 }
 
+/// Organisations and teams that access rules name: nothing else is asked about, and nothing else is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// The organisations, in lower case.
+    pub orgs: BTreeSet<Login>,
+    /// The teams.
+    pub teams: BTreeSet<Team>,
+}
+
+impl Watched {
+    /// Whether nothing has to be asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.orgs.is_empty() && self.teams.is_empty()
+    }
+
+    /// Adds what a rule names.
+    pub fn add(&mut self, allow: &Allow) {
+        self.orgs.extend(allow.orgs.iter().cloned());
+        self.teams.extend(allow.teams.iter().cloned());
+    }
+}
+
+/// For how long it counts what GitHub said about where somebody belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembershipLife {
+    /// After this time GitHub is asked again.
+    pub recheck: Duration,
+    /// For how much longer the old answer counts while GitHub gives no new one.
+    pub grace: Duration,
+}
+
+impl Default for MembershipLife {
+    /// 15 minutes, and an hour more.
+    fn default() -> Self {
+        Self {
+            recheck: Duration::from_secs(900),
+            grace: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl MembershipLife {
+    /// Whether GitHub has to be asked again at `now`.
+    #[must_use]
+    pub fn is_due(&self, known: &Memberships, now: Timestamp) -> bool {
+        known.checked_at.plus(self.recheck).has_passed(now)
+    }
+
+    /// Whether the answer counts at `now`.
+    #[must_use]
+    pub fn counts(&self, known: &Memberships, now: Timestamp) -> bool {
+        let most = self.recheck.saturating_add(self.grace);
+        !known.checked_at.plus(most).has_passed(now)
+    }
+}
+
+/// How somebody who was let in once stands with a resource's rule now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They are let in. A login that is listed counts: it was pinned when the grant began.
+    Admitted,
+    /// They are not.
+    Refused,
+    /// They would be, for where they belonged: but that was asked too long ago.
+    Stale,
+}
+
+impl Allow {
+    /// How `user` stands at `now`, with what is known about where they belong.
+    #[must_use]
+    pub fn standing(
+        &self,
+        user: &User,
+        known: Option<&Memberships>,
+        life: MembershipLife,
+        now: Timestamp,
+    ) -> Standing {
+        let counts = known.filter(|known| life.counts(known, now));
+        let admits = |known| self.admits(user.id, &user.login, known) != Admission::Refused;
+        if admits(counts) {
+            Standing::Admitted
+        } else if admits(known) {
+            Standing::Stale
+        } else {
+            Standing::Refused
+        }
+    }
+}
+
 /// An entry that is neither a login, nor a number, nor `*`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is neither a GitHub login, nor a numeric GitHub id, nor *")]
@@ -274,6 +365,40 @@ mod tests {
         }
         assert_eq!(admits(None), Admission::Refused);
         assert_eq!(Team::parse("acme"), Err(BadId));
+    }
+
+    #[test]
+    fn where_somebody_belongs_counts_until_it_was_asked_too_long_ago() {
+        let login = Login::parse("octocat").unwrap();
+        let user = User {
+            id: UserId(1),
+            shown_login: "octocat".into(),
+            login,
+            name: None,
+            email: None,
+        };
+        let acme = Login::parse("acme").unwrap();
+        let mut allow = Allow {
+            users: AllowedUsers::nobody(),
+            orgs: [acme.clone()].into(),
+            teams: BTreeSet::new(),
+        };
+        let asked = Timestamp::from_secs(1000);
+        let known = Memberships {
+            orgs: [acme].into(),
+            teams: BTreeSet::new(),
+            checked_at: asked,
+        };
+        let life = MembershipLife::default();
+        let at = |secs| asked.plus(Duration::from_secs(secs));
+        let standing = |allow: &Allow, known, secs| allow.standing(&user, known, life, at(secs));
+        assert_eq!(standing(&allow, Some(&known), 0), Standing::Admitted);
+        assert_eq!(standing(&allow, Some(&known), 4499), Standing::Admitted);
+        assert_eq!(standing(&allow, Some(&known), 4500), Standing::Stale);
+        assert_eq!(standing(&allow, None, 0), Standing::Refused);
+        assert!(!life.is_due(&known, at(899)) && life.is_due(&known, at(900)));
+        allow.users = AllowedUsers::parse("octocat").unwrap();
+        assert_eq!(standing(&allow, Some(&known), 4500), Standing::Admitted);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who may still use what they were once allowed: the access rules, applied on every look at the store.
 
 use mcp_gateway_model::{
-    access::Admission,
+    access::{Admission, Allow, Standing},
     clock::Timestamp,
     grant::{Grant, GrantKind},
     resource::Protected,
@@ -17,7 +17,7 @@ pub(crate) fn check(
     grant: &Grant,
     protected: &Protected,
     settings: &Settings,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Result<(), Reason> {
     let Some(user) = &grant.user else {
         // a client that acts for itself is nobody whom a list could name
@@ -36,9 +36,11 @@ pub(crate) fn check(
         }
         Some(_) | None => {}
     }
-    let here = protected.resource.allow.as_ref();
-    let refused = here.is_some_and(|allow| {
-        allow.admits(user.id, &user.login, grant.memberships.as_ref()) == Admission::Refused
-    });
-    if refused { Err(Reason::NotAllowed) } else { Ok(()) }
+    let life = settings.memberships;
+    let standing = |allow: &Allow| allow.standing(user, grant.memberships.as_ref(), life, now);
+    match protected.resource.allow.as_ref().map(standing) {
+        None | Some(Standing::Admitted) => Ok(()),
+        Some(Standing::Stale) => Err(Reason::MembershipStale),
+        Some(Standing::Refused) => Err(Reason::NotAllowed),
+    }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Reason {
     GrantDiffers,
     /// The access rules do not let the user in, or not any more.
     NotAllowed,
+    /// The user was let in for where they belong, and that was asked too long ago.
+    MembershipStale,
     /// Nobody told this process who may log in, so that no personal access token can be checked.
     UsersUnknown,
     /// The token does not have the scopes that this request needs.
@@ -101,6 +103,7 @@ impl Reason {
         Self::GrantEnded,
         Self::GrantDiffers,
         Self::NotAllowed,
+        Self::MembershipStale,
         Self::UsersUnknown,
         Self::Scope,
         Self::ForwardedMethod,
@@ -140,6 +143,7 @@ impl Reason {
             Self::GrantEnded => "grant_ended",
             Self::GrantDiffers => "grant_differs",
             Self::NotAllowed => "not_allowed",
+            Self::MembershipStale => "membership_stale",
             Self::UsersUnknown => "users_unknown",
             Self::Scope => "insufficient_scope",
             Self::ForwardedMethod => "forwarded_method",

@@ -1,7 +1,7 @@
 //! What an operator can set.
 
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{AllowedUsers, MembershipLife},
     cors::CorsOrigins,
     id::KeyId,
     issuer::Issuer,
@@ -38,6 +38,8 @@ pub struct Settings {
     /// Who may log in at all, where that is known: then it is checked on every look at the store. Without it personal
     /// access tokens are not good.
     pub allowed_users: Option<AllowedUsers>,
+    /// For how long it counts where GitHub said that people belong.
+    pub memberships: MembershipLife,
     /// The one configured key (`MCP_API_KEY`).
     pub api_key: Option<ApiKey>,
 }

@@ -15,6 +15,9 @@ pub(crate) enum GithubFault {
     /// GitHub does not accept this gateway.
     #[error("GitHub does not accept the OAuth app: {0}")]
     Misconfigured(String),
+    /// GitHub's token of the person ended: they removed this gateway at GitHub, or have too many of them.
+    #[error("GitHub no longer accepts the token of the user")]
+    TokenEnded,
     /// GitHub has had enough of us for now.
     #[error("GitHub's rate limit is reached")]
     RateLimited(Wait),
@@ -63,6 +66,7 @@ impl GithubFault {
         match self {
             Self::BadCode => "github_bad_code",
             Self::Misconfigured(_) => "github_misconfigured",
+            Self::TokenEnded => "github_token_ended",
             Self::RateLimited(_) => "github_rate_limited",
             Self::Unreachable(_) => "github_unreachable",
             Self::Nonsense(_) => "github_nonsense",

@@ -39,7 +39,7 @@ fn a_person_is_sent_to_github_with_state_and_pkce_and_without_scopes() {
         hint: Login::parse("octocat").ok(),
     };
     insta::assert_snapshot!(
-        github.authorize_url(&state, &cookie(), &account),
+        github.authorize_url(&state, &cookie(), &account, false),
         @"https://github.com/login/oauth/authorize?response_type=code&client_id=app&state=s&code_challenge=Be1izf9mfB9cUhKDECA2kz76uN-E6jtbnW2hOY1_BDw&code_challenge_method=S256&redirect_uri=https%3A%2F%2Fauth.example.com%2Fcallback&login=octocat&prompt=select_account"
     );
 }
@@ -48,6 +48,10 @@ fn a_person_is_sent_to_github_with_state_and_pkce_and_without_scopes() {
 fn an_enterprise_server_has_its_api_below_a_path() {
     let github = github("https://github.example.com");
     assert_eq!(github.user_url.as_str(), "https://github.example.com/api/v3/user");
+    assert_eq!(
+        github.teams_url.as_str(),
+        "https://github.example.com/api/v3/user/teams?per_page=100"
+    );
 }
 
 #[test]
@@ -62,7 +66,7 @@ fn the_verifier_is_another_for_another_cookie_and_does_not_show_it() {
 async fn a_github_that_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let fault = github(&base).user("code", &cookie()).await.unwrap_err();
+    let fault = github(&base).arrived("code", &cookie()).await.err().unwrap();
     assert_eq!(fault.to_string(), "GitHub does not answer: it takes too long");
 }
 
@@ -71,7 +75,7 @@ async fn a_github_that_cannot_be_reached_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let fault = github(&base).user("code", &cookie()).await.unwrap_err();
+    let fault = github(&base).arrived("code", &cookie()).await.err().unwrap();
     assert_eq!(fault.to_string(), "GitHub does not answer: no connection");
 }
 

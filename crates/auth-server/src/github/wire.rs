@@ -15,6 +15,16 @@ use crate::settings::GithubSettings;
 
 /// The most bytes an answer may have.
 const LIMIT: usize = 64 * 1024;
+/// The most bytes a page of a list may have: a hundred entries.
+const PAGE_LIMIT: usize = 1024 * 1024;
+/// The scopes of which one is needed to see organisations and teams.
+const READ_ORG: [&str; 3] = ["read:org", "write:org", "admin:org"];
+
+/// A page of a list.
+pub(super) struct Page {
+    pub(super) body: Vec<u8>,
+    pub(super) next: Option<Url>,
+}
 
 /// The HTTP client.
 pub(super) struct Wire(Client);
@@ -38,15 +48,7 @@ impl Wire {
 
     /// What the API answers at `url`.
     pub(super) async fn get(&self, url: &Url, token: &str) -> Result<Vec<u8>, GithubFault> {
-        let request = self
-            .0
-            .get(url.clone())
-            .bearer_auth(token)
-            .header(header::ACCEPT, "application/vnd.github+json")
-            .header("X-GitHub-Api-Version", "2022-11-28")
-            .build()
-            .map_err(|_| GithubFault::nonsense("a token that no header can carry"))?;
-        let response = self.call_once(request).await?;
+        let response = self.call_once(self.question(url, token)?, LIMIT).await?;
         match response.status() {
             StatusCode::OK => Ok(response.into_body()),
             StatusCode::UNAUTHORIZED => Err(GithubFault::nonsense("its own token is not accepted")),
@@ -55,6 +57,30 @@ impl Wire {
             )),
             status => Err(GithubFault::Nonsense(format!("status {}", status.as_u16()))),
         }
+    }
+
+    /// A page of what the user belongs to. `None` when they did not let us see that.
+    pub(super) async fn page(&self, url: &Url, token: &str) -> Result<Option<Page>, GithubFault> {
+        let response = self.call_once(self.question(url, token)?, PAGE_LIMIT).await?;
+        match response.status() {
+            StatusCode::OK => Ok(Some(Page {
+                next: next(response.headers(), url)?,
+                body: response.into_body(),
+            })),
+            StatusCode::UNAUTHORIZED => Err(GithubFault::TokenEnded),
+            StatusCode::FORBIDDEN if !may_read_orgs(response.headers()) => Ok(None),
+            status => Err(GithubFault::Unreachable(format!("status {}", status.as_u16()))),
+        }
+    }
+
+    fn question(&self, url: &Url, token: &str) -> Result<reqwest::Request, GithubFault> {
+        self.0
+            .get(url.clone())
+            .bearer_auth(token)
+            .header(header::ACCEPT, "application/vnd.github+json")
+            .header("X-GitHub-Api-Version", "2022-11-28")
+            .build()
+            .map_err(|_| GithubFault::nonsense("a token that no header can carry"))
     }
 
     /// What the API answers at `url` to the app itself: nobody's token is needed for what is public, and the app is asked
@@ -75,7 +101,7 @@ impl Wire {
         let request = request
             .build()
             .map_err(|_| GithubFault::nonsense("an app that no header can carry"))?;
-        let response = self.call_once(request).await?;
+        let response = self.call_once(request, LIMIT).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(response.into_body())),
             StatusCode::NOT_FOUND => Ok(None),
@@ -86,7 +112,7 @@ impl Wire {
         }
     }
 
-    async fn call_once(&self, request: reqwest::Request) -> Result<HttpResponse, GithubFault> {
+    async fn call_once(&self, request: reqwest::Request, limit: usize) -> Result<HttpResponse, GithubFault> {
         let mut response = self.0.execute(request).await.map_err(|e| unreachable(&e))?;
         let status = response.status();
         if is_rate_limit(status, response.headers()) {
@@ -97,8 +123,11 @@ impl Wire {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| unreachable(&e))? {
-            if body.len() + chunk.len() > LIMIT {
-                return Err(GithubFault::nonsense("an answer of more than 64 KiB"));
+            if body.len() + chunk.len() > limit {
+                return Err(GithubFault::Nonsense(format!(
+                    "an answer of more than {} KiB",
+                    limit / 1024
+                )));
             }
             body.extend_from_slice(&chunk);
         }
@@ -117,7 +146,7 @@ impl<'c> AsyncHttpClient<'c> for Wire {
         Box::pin(async move {
             let request = reqwest::Request::try_from(request)
                 .map_err(|_| GithubFault::nonsense("a request that cannot be sent"))?;
-            let response = self.call_once(request).await?;
+            let response = self.call_once(request, LIMIT).await?;
             if response.status() == StatusCode::NOT_FOUND {
                 return Err(GithubFault::Misconfigured(
                     "there is no such OAuth app, or GITHUB_WEB_URL is not GitHub's".into(),
@@ -126,6 +155,38 @@ impl<'c> AsyncHttpClient<'c> for Wire {
             Ok(response)
         })
     }
+}
+
+/// Whether the token has the scope to see organisations and teams, as far as GitHub says.
+fn may_read_orgs(headers: &HeaderMap) -> bool {
+    let scopes = headers
+        .get("x-oauth-scopes")
+        .and_then(|value| value.to_str().ok());
+    // without a word about scopes it is something else that GitHub does not like
+    scopes.is_none_or(|scopes| scopes.split(',').any(|scope| READ_ORG.contains(&scope.trim())))
+}
+
+/// Where the next page is (RFC 8288): the token goes nowhere but to the API it is for.
+fn next(headers: &HeaderMap, url: &Url) -> Result<Option<Url>, GithubFault> {
+    let links = headers.get_all(header::LINK);
+    let links = links.iter().filter_map(|value| value.to_str().ok());
+    let Some(address) = links.flat_map(|value| value.split(',')).find_map(next_in) else {
+        return Ok(None);
+    };
+    match url.join(address) {
+        Ok(next) if next.origin() == url.origin() => Ok(Some(next)),
+        _ => Err(GithubFault::nonsense("the next page is somewhere else")),
+    }
+}
+
+/// The address of a link, if its relation is `next`.
+fn next_in(link: &str) -> Option<&str> {
+    let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next = |parameter: &str| {
+        let relation = parameter.trim().strip_prefix("rel=");
+        relation.is_some_and(|relation| relation.trim_matches('"') == "next")
+    };
+    parameters.split(';').any(is_next).then_some(address)
 }
 
 /// 429, or a 403 that says it is about the rate.

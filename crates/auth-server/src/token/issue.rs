@@ -75,6 +75,10 @@ pub(super) async fn issue(
     let (server, now) = (&call.context.server, call.context.now);
     let lifetime = server.settings.lifetimes.access_token;
     let grant = entitlement.grant;
+    if grant.memberships.is_some() {
+        let until = now.plus(lifetime);
+        server.store.recheck_until(&grant.id, until, now).await?;
+    }
     let claims = AccessClaims {
         iss: server.settings.issuer.as_str().to_owned(),
         sub: grant.subject(),

@@ -22,6 +22,7 @@ use crate::{
     admit::{Refusal, admit},
     audit::{Event, Line},
     door::Rejection,
+    memberships::{self, Asked},
     metrics::Ended,
 };
 
@@ -110,7 +111,13 @@ pub(super) async fn still_admitted(
     let Some(user) = &grant.user else {
         return Err(invalid_grant(UNKNOWN, "grant_of_no_user"));
     };
-    match admit(server, user, audience).await {
+    let belonging = memberships::again(server, grant, audience, call.context.now).await?;
+    let admitted = match &belonging {
+        Asked::Withdrawn => Err(Refusal::Withdrawn),
+        Asked::Nothing => admit(server, user, audience, None).await,
+        Asked::Known(theirs) => admit(server, user, audience, Some(theirs)).await,
+    };
+    match admitted {
         Ok(_) => Ok(()),
         Err(Refusal::Store(error)) => Err(error.into()),
         Err(refusal) => {

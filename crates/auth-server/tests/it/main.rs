@@ -21,6 +21,8 @@ mod faults;
 mod github;
 mod keys;
 mod limits;
+mod memberships;
+mod memberships_again;
 mod offline_access;
 mod openid;
 mod openid_login;

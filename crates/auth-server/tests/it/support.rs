@@ -6,6 +6,7 @@ pub(crate) mod device;
 pub(crate) mod fragile;
 pub(crate) mod log;
 pub(crate) mod login;
+pub(crate) mod members;
 pub(crate) mod names;
 pub(crate) mod publisher;
 pub(crate) mod set;

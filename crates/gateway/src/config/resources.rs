@@ -3,7 +3,6 @@
 use config::{Map, Value};
 use mcp_gateway_auth_server::settings::ResourceServer;
 use mcp_gateway_model::{
-    access::{Allow, AllowedUsers},
     issuer::Issuer,
     resource::{Resource, ResourceUri, Resources, Wildcard},
     scope::{Hierarchy, ScopeSet},
@@ -11,7 +10,7 @@ use mcp_gateway_model::{
 };
 
 use super::{
-    Listen, Role,
+    Listen, Role, allow,
     reader::Reader,
     rules::{self, Governing},
     sources::read_secret,
@@ -19,8 +18,6 @@ use super::{
 
 /// Keys of `[[resource]]` besides those about scopes.
 const KEYS: [&str; 4] = ["uri", "name", "allow", "introspection_secret_file"];
-/// Keys of `allow` that a later release enforces.
-const ALLOW_NOT_YET: &[&str] = &["orgs", "teams"];
 /// How many bytes the secret of a resource server needs.
 const STRONG: usize = 32;
 
@@ -138,7 +135,7 @@ fn one(
         .and_then(|path| read_secret(&format!("{setting}: introspection_secret"), &path, r.faults));
     let allow = table
         .get("allow")
-        .map(|value| Allow::users(allowed(r, &format!("{setting}: allow"), value)));
+        .map(|value| allow::read(r, &format!("{setting}: allow"), value));
     if uri.contains("://*.") {
         if secret.is_some() {
             r.faults.add(
@@ -179,42 +176,6 @@ fn one(
         }
         Err(error) => r.faults.add(format!("{setting}: uri"), error.to_string()),
     }
-}
-
-/// Who may use a resource; nobody where that is not clear, so that a fault opens nothing.
-fn allowed(r: &mut Reader<'_>, setting: &str, value: &Value) -> AllowedUsers {
-    let table: Map<String, Value> = value.clone().into_table().unwrap_or_default();
-    for key in table.keys() {
-        if ALLOW_NOT_YET.contains(&key.as_str()) {
-            r.faults.add(
-                format!("{setting}.{key}"),
-                "is not enforced by this release: remove it",
-            );
-        } else if key != "users" {
-            r.faults.add(
-                format!("{setting}.{key}"),
-                "is not a key of allow: there is users",
-            );
-        }
-    }
-    let Some(users) = table.get("users") else {
-        if table.is_empty() {
-            r.faults.add(setting, "must be { users = [\"octocat\"] }");
-        }
-        return AllowedUsers::nobody();
-    };
-    let entries: Option<Vec<String>> = users
-        .clone()
-        .into_array()
-        .ok()
-        .and_then(|list| list.into_iter().map(|entry| entry.into_string().ok()).collect());
-    let read = entries
-        .ok_or_else(|| "must be a list of logins or numbers, such as [\"octocat\"]".to_owned())
-        .and_then(|list| AllowedUsers::of(list.iter().map(String::as_str)).map_err(|bad| bad.to_string()));
-    read.unwrap_or_else(|problem| {
-        r.faults.add(format!("{setting}.users"), problem);
-        AllowedUsers::nobody()
-    })
 }
 
 fn server(

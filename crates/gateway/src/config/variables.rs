@@ -138,6 +138,16 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "logins or numeric ids, comma-separated; * = everybody",
     ),
     plain(
+        "MEMBERSHIP_RECHECK",
+        "900",
+        "seconds after which GitHub is asked again whether a user belongs to an organisation or team",
+    ),
+    plain(
+        "MEMBERSHIP_GRACE",
+        "3600",
+        "for how many seconds more its old answer counts when it gives no new one",
+    ),
+    plain(
         "JWT_ALGORITHM",
         "RS256",
         "RS256, ES256, EdDSA or HS256 (serve only)",

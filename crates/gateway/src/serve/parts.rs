@@ -27,6 +27,7 @@ use tracing::warn;
 use super::{
     edge::Edge,
     health::{self, Health},
+    rechecks::Rechecks,
 };
 use crate::{
     admin::Office,
@@ -100,6 +101,11 @@ impl Parts {
         })
     }
 
+    /// Begins to ask GitHub again and again where people belong, if that matters anywhere.
+    pub(crate) fn begin_rechecks(&self) -> Option<Rechecks> {
+        self.auth_server.clone().and_then(Rechecks::begin)
+    }
+
     /// Mounts everything. In one process the authorization server answers its own documents on every host.
     pub(crate) fn routes(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let parts = self.clone();
@@ -157,6 +163,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         issuer: config.issuer.clone(),
         resources: config.resources.clone(),
         allowed_users: config.allowed_users.clone().unwrap_or_else(AllowedUsers::nobody),
+        memberships: config.memberships,
         github: GithubSettings {
             client_id: config.github.client_id.clone(),
             client_secret: copy(&config.github.client_secret),
@@ -210,6 +217,7 @@ fn verifier(
         offers: config.offers(),
         oauth_enabled: config.oauth_enabled,
         allowed_users: config.allowed_users.clone(),
+        memberships: config.memberships,
         api_key: config.api_key.clone(),
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)

@@ -49,18 +49,6 @@ async fn two_processes_need_redis() {
 }
 
 #[tokio::test]
-async fn what_is_not_enforced_yet_is_a_fault() {
-    let resource = "[[resource]]\nuri = \"https://echo.gateway.test/mcp\"\n";
-    for line in ["allow.orgs = [\"acme\"]", "allow.teams = [\"acme/platform\"]"] {
-        let key = line.split(' ').next().unwrap();
-        let asked = Asked::small().toml(&format!("{resource}{line}\n"));
-        asked
-            .has_one_fault(&format!("resource 1: {key}"), "not enforced")
-            .await;
-    }
-}
-
-#[tokio::test]
 async fn keys_of_the_file_that_nobody_knows_are_faults() {
     for (text, setting, problem) in [
         (
@@ -91,6 +79,26 @@ async fn keys_of_the_file_that_nobody_knows_are_faults() {
             "[[resource]]\nuri = \"http://a.test/mcp\"",
             "resource 1: uri",
             "https",
+        ),
+        (
+            "[[resource]]\nuri = \"https://a.test/mcp\"\nallow.orgs = \"acme\"",
+            "resource 1: allow.orgs",
+            "must be a list of organisations",
+        ),
+        (
+            "[[resource]]\nuri = \"https://a.test/mcp\"\nallow.orgs = [\"acme corp\"]",
+            "resource 1: allow.orgs",
+            "\"acme corp\" is no name of an organisation",
+        ),
+        (
+            "[[resource]]\nuri = \"https://a.test/mcp\"\nallow.teams = [\"acme\"]",
+            "resource 1: allow.teams",
+            "\"acme\" must be written organisation/team",
+        ),
+        (
+            "[[resource]]\nuri = \"https://a.test/mcp\"\nallow.group = [\"acme\"]",
+            "resource 1: allow.group",
+            "there are users, orgs, teams",
         ),
         ("resource = 3", "resource", "[[resource]]"),
     ] {

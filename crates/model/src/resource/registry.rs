@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::uri::{BadResource, ResourceUri, is_ambiguous, is_below};
 use crate::{
-    access::Allow,
+    access::{Allow, Watched},
     rule::{Policy, Rule},
     scope::{Hierarchy, ScopeSet},
 };
@@ -200,6 +200,17 @@ impl Resources {
             .iter()
             .chain(wildcards)
             .fold(ScopeSet::default(), |all, r| all.union(&r.scopes))
+    }
+
+    /// All organisations and teams that decide at any resource.
+    #[must_use]
+    pub fn watched(&self) -> Watched {
+        let mut watched = Watched::default();
+        let wildcards = self.wildcards.iter().map(|w| &w.resource);
+        for resource in self.configured.iter().chain(wildcards) {
+            resource.allow.iter().for_each(|allow| watched.add(allow));
+        }
+        watched
     }
 
     /// Whether `authority` (host, and port if it is not the default) belongs to a protected server.

@@ -143,7 +143,7 @@ impl Request {
             user,
             redirect_uri: self.redirect_uri.to_string(),
             challenge: self.challenge.clone(),
-            scope: self.scope.clone(),
+            scope: state.memory().granted(&self.scope),
             expires_at: now,
         };
         let code = state.memory().issue_code(code, now);

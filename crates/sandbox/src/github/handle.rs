@@ -84,6 +84,30 @@ impl Handle {
         }
     }
 
+    /// Changes a user, their organisations and teams for instance; false when there is no such user.
+    #[must_use = "false means that nobody was changed"]
+    pub fn change_user(&self, id: u64, change: impl FnOnce(&mut User)) -> bool {
+        let mut memory = self.state.memory();
+        let user = memory.users.iter_mut().find(|user| user.id == id);
+        user.map(change).is_some()
+    }
+
+    /// From now on nobody grants this scope, as if they unticked it.
+    pub fn withhold(&self, scope: &str) {
+        self.state.memory().withheld.push(scope.into());
+    }
+
+    /// Revokes every access token of a user, as they do when they remove the app at GitHub.
+    pub fn revoke_tokens_of(&self, id: u64) {
+        self.state.memory().tokens.retain(|_, token| token.user != id);
+    }
+
+    /// Revokes one access token; false when there is no such token.
+    #[must_use = "false means that nothing was revoked"]
+    pub fn revoke_token(&self, token: &str) -> bool {
+        self.state.memory().tokens.remove(token).is_some()
+    }
+
     /// Deletes a user: its tokens are dead at once.
     pub fn remove_user(&self, id: u64) {
         self.state.memory().users.retain(|user| user.id != id);

@@ -34,6 +34,8 @@ pub(super) struct Memory {
     pub(super) faults: HashMap<Endpoint, Fault>,
     pub(super) calls: HashMap<Endpoint, usize>,
     pub(super) last_authorize: Option<Vec<(String, String)>>,
+    /// Scopes that people do not grant, whatever is asked.
+    pub(super) withheld: Vec<String>,
 }
 
 /// A code on its way from the browser to the token endpoint.
@@ -97,6 +99,13 @@ impl Memory {
         self.users
             .iter()
             .find(|user| user.login.eq_ignore_ascii_case(login))
+    }
+
+    /// What is granted of the scopes that were asked for.
+    pub(super) fn granted(&self, asked: &str) -> String {
+        let scopes = asked.split([' ', ',']).filter(|scope| !scope.is_empty());
+        let granted = scopes.filter(|scope| !self.withheld.iter().any(|withheld| withheld == scope));
+        granted.collect::<Vec<_>>().join(" ")
     }
 
     /// Keeps a code for ten minutes.

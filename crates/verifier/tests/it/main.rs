@@ -8,6 +8,7 @@ mod identity;
 mod keys;
 mod life;
 mod log;
+mod memberships;
 mod metrics;
 mod never;
 mod personal_access_token;

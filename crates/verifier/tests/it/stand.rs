@@ -9,7 +9,7 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body},
 };
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{AllowedUsers, MembershipLife},
     clock::{ManualClock, Timestamp},
     cors::CorsOrigins,
     grant::{Grant, GrantKind, User},
@@ -65,6 +65,7 @@ pub(crate) fn settings(resources: Resources) -> Settings {
         offers: Offers::default(),
         oauth_enabled: true,
         allowed_users: Some(AllowedUsers::Everybody),
+        memberships: MembershipLife::default(),
         api_key: None,
     }
 }

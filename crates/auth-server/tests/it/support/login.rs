@@ -15,9 +15,9 @@ use mcp_gateway_auth_server::{
     Settings, routes, settings::SigningSettings,
 };
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{AllowedUsers, MembershipLife},
     client::{AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType},
-    clock::{ManualClock, Timestamp},
+    clock::{Clock, ManualClock, Timestamp},
     cors::CorsOrigins,
     id::ClientId,
     issuer::Issuer,
@@ -35,6 +35,7 @@ use mcp_gateway_sandbox::{
 };
 use mcp_gateway_store::{EmbeddedStore, Rate, Store};
 use reqwest::{StatusCode, header::HeaderMap, redirect::Policy};
+use serde_json::Value;
 use url::Url;
 
 use super::fragile::Fragile;
@@ -54,6 +55,8 @@ pub(crate) struct Site {
     pub(crate) store: Arc<Fragile>,
     pub(crate) github: Handle,
     pub(crate) registry: prometheus::Registry,
+    pub(crate) auth: web::Data<AuthServer>,
+    http: reqwest::Client,
     server: ServerHandle,
     _upstream: Running,
 }
@@ -72,7 +75,12 @@ impl Site {
 
     /// A site with other settings.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        let upstream = StandInGithub::new(Options::default());
+        Self::start_beside(Options::default(), change).await
+    }
+
+    /// A site with other settings, and another GitHub.
+    pub(crate) async fn start_beside(github: Options, change: impl FnOnce(&mut Settings)) -> Self {
+        let upstream = StandInGithub::new(github);
         let github = upstream.handle();
         github.auto_choose(Some("octocat"));
         let upstream = upstream.start().unwrap();
@@ -87,7 +95,8 @@ impl Site {
         let auth = AuthServer::start(settings, store.clone(), clock.clone(), &registry)
             .await
             .unwrap();
-        let configure = routes::configure(web::Data::new(auth));
+        let auth = web::Data::new(auth);
+        let configure = routes::configure(auth.clone());
         let server = HttpServer::new(move || App::new().configure(configure.clone()))
             .workers(1)
             .disable_signals()
@@ -103,9 +112,28 @@ impl Site {
             store,
             github,
             registry,
+            auth,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
             server: handle,
             _upstream: upstream,
         }
+    }
+
+    /// Posts a form to the token endpoint: the status and the answer.
+    pub(crate) async fn token(&self, form: &[(&str, &str)]) -> (StatusCode, Value) {
+        let request = self.http.post(format!("{}/token", self.base)).form(form);
+        let response = request.send().await.unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+
+    /// The time at the site.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves the clock.
+    pub(crate) fn advance(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
     }
 
     /// A public client with these redirect URIs.
@@ -199,6 +227,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
         resources: Resources::new(vec![resource], Vec::new(), issuer.authority()),
         issuer,
         allowed_users: AllowedUsers::parse("OctoCat, 480938").unwrap(),
+        memberships: MembershipLife::default(),
         github: GithubSettings {
             client_id: "sandbox".into(),
             client_secret: Secret::presented("sandbox-secret".into()),

@@ -9,7 +9,7 @@ use mcp_gateway_auth_server::{
     settings::SigningSettings,
 };
 use mcp_gateway_model::{
-    access::AllowedUsers,
+    access::{AllowedUsers, MembershipLife},
     cors::CorsOrigins,
     grant::User,
     id::{Login, UserId},
@@ -64,6 +64,7 @@ pub(crate) fn settings() -> Settings {
         ),
         issuer,
         allowed_users: AllowedUsers::parse("octocat").unwrap(),
+        memberships: MembershipLife::default(),
         github: GithubSettings {
             client_id: "id".into(),
             client_secret: Secret::presented("secret".into()),
