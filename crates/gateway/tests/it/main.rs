@@ -18,6 +18,7 @@ mod directory;
 mod edge;
 mod embed;
 mod logs;
+mod memberships;
 mod oauth_off;
 mod tokens;
 mod users;
