@@ -81,7 +81,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 34] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
