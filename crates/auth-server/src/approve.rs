@@ -111,7 +111,7 @@ async fn with_a_code(
         Begun::Refused => return Err(removed().into()),
     }
     server.desk.count(Outcome::Allowed);
-    let target = address.success(&server.settings.issuer, &text);
+    let target = address.success(server.settings.response_issuer(), &text);
     Ok(address.send(browser, target))
 }
 
@@ -210,7 +210,7 @@ pub(crate) async fn refuse(browser: &Browser, login: Login, user: &User, why: No
     let Some(address) = address else {
         return page.into();
     };
-    let issuer = &browser.server().settings.issuer;
+    let issuer = browser.server().settings.response_issuer();
     let text = "the user may not use this server";
     let back = address.error(issuer, ErrorCode::AccessDenied, text);
     page.leading(back, "Return to the application").into()

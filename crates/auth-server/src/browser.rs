@@ -5,10 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 use actix_web::{
     HttpRequest, HttpResponse,
     cookie::Cookie,
-    http::{
-        Method, StatusCode,
-        header::{self, HeaderMap},
-    },
+    http::{Method, StatusCode, header},
     web::Payload,
 };
 use mcp_gateway_model::secret::{Secret, SecretKind};
@@ -18,7 +15,7 @@ use crate::{
     cookies::Cookies,
     door::{Page, Refusal},
     limit,
-    request::{Context, Form, Parameters, body},
+    request::{self, Context, Form, Parameters, body, only},
     state::AuthServer,
 };
 
@@ -68,9 +65,7 @@ impl Browser {
     /// A page with status 421 that names the right address.
     pub(crate) fn is_on_our_host(&self) -> Result<(), Page> {
         let issuer = &self.server().settings.issuer;
-        let host = self
-            .host()
-            .map(|host| without_default_port(&host, issuer.is_https()));
+        let host = request::host(&self.request, &self.server().settings);
         if host.as_deref() == Some(issuer.authority()) {
             return Ok(());
         }
@@ -79,22 +74,6 @@ impl Browser {
                 .saying(format!("People log in at {issuer}, and nowhere else."))
                 .saying("Go back to the application and connect again."),
         )
-    }
-
-    /// The host that was asked for: from a trusted proxy, or as the browser said it.
-    fn host(&self) -> Option<String> {
-        let headers = self.request.headers();
-        let trusted = self
-            .request
-            .peer_addr()
-            .is_some_and(|peer| self.server().settings.trusted_proxies.trusts(peer.ip()));
-        if trusted && headers.contains_key("x-forwarded-host") {
-            return only(headers, "x-forwarded-host");
-        }
-        if headers.contains_key(header::HOST) {
-            return only(headers, "host");
-        }
-        self.request.uri().authority().map(ToString::to_string)
     }
 
     /// A page that is fetched before anybody wants to see it starts nothing.
@@ -216,17 +195,4 @@ impl Browser {
         }
         response
     }
-}
-
-/// The value of a header that was sent once.
-fn only(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut values = headers.get_all(name);
-    let value = values.next()?.to_str().ok()?.to_owned();
-    values.next().is_none().then_some(value)
-}
-
-fn without_default_port(host: &str, https: bool) -> String {
-    let host = host.to_ascii_lowercase();
-    let port = if https { ":443" } else { ":80" };
-    host.strip_suffix(port).map(ToOwned::to_owned).unwrap_or(host)
 }

@@ -195,7 +195,7 @@ fn no_answer(browser: &Browser, login: &Login, fault: &GithubFault) -> Refusal {
     let Some(address) = ReturnAddress::of(login) else {
         return page.into();
     };
-    let issuer = &browser.server().settings.issuer;
+    let issuer = browser.server().settings.response_issuer();
     let back = address.error(issuer, code, "GitHub did not tell who the user is");
     page.leading(back, "Return to the application").into()
 }

@@ -25,6 +25,7 @@ mod id_token;
 mod introspect;
 mod jwt;
 pub mod keys;
+mod legacy;
 pub mod limit;
 mod login_routes;
 mod logout;

@@ -6,13 +6,14 @@ use actix_web::{
         StatusCode,
         header::{self, HeaderValue},
     },
+    middleware::from_fn,
     web::{self, ServiceConfig},
 };
 
 use mcp_gateway_model::metadata::Offers;
 
 use crate::{
-    authorize::authorize, browser::Browser, callback::callback, consent::consent, device, door::Page,
+    authorize::authorize, browser::Browser, callback::callback, consent::consent, device, door::Page, legacy,
     logout::logout, pages::style, request::Context,
 };
 
@@ -40,7 +41,8 @@ fn mount_all(config: &mut ServiceConfig, path: &str, allow: &'static str, routes
     let not_allowed =
         move |context: Context, request: HttpRequest| async move { not_allowed(allow, context, request) };
     let resource = routes.into_iter().fold(web::resource(path), Resource::route);
-    config.service(resource.default_service(web::to(not_allowed)));
+    let resource = resource.default_service(web::to(not_allowed));
+    config.service(resource.wrap(from_fn(legacy::around)));
 }
 
 fn not_allowed(allow: &'static str, context: Context, request: HttpRequest) -> HttpResponse {

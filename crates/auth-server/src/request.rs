@@ -3,7 +3,9 @@
 mod body;
 mod context;
 mod form;
+mod host;
 
 pub(crate) use body::body;
 pub(crate) use context::Context;
 pub(crate) use form::{Form, Parameters};
+pub(crate) use host::{host, only};

@@ -12,7 +12,7 @@ use crate::{
     cors::{self, Endpoint},
     device, discovery,
     door::Rejection,
-    introspect,
+    introspect, legacy,
     login_routes::login_routes,
     manage, register, revoke,
     state::AuthServer,
@@ -135,6 +135,7 @@ fn mount(services: &mut ServiceConfig, path: &str, endpoint: Endpoint, routes: V
     }
     let resource = resource
         .default_service(web::to(move || async move { not_allowed(endpoint) }))
+        .wrap(from_fn(legacy::around))
         .wrap(from_fn(move |request, next| {
             cors::around(endpoint, request, next)
         }));

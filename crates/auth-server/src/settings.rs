@@ -47,6 +47,8 @@ pub struct Settings {
     pub offers: Offers,
     /// Which clients may ask for devices.
     pub device_grant: DeviceGrant,
+    /// Whether `/authorize`, `/token` and `/register` are also at the origins of the protected servers.
+    pub legacy_endpoints: bool,
     /// Who gets refresh tokens.
     pub refresh_tokens: RefreshTokens,
     /// Whose descriptions of clients are believed (`CLIENT_ID_METADATA_DOCUMENTS`).
@@ -55,6 +57,14 @@ pub struct Settings {
     pub fetch: FetchSettings,
     /// Secrets with which resource servers may ask about tokens for their audience (RFC 7662 §2.1).
     pub resource_servers: Vec<ResourceServer>,
+}
+
+impl Settings {
+    /// Who authorization responses say they are from ([RFC 9207 §2](https://www.rfc-editor.org/rfc/rfc9207#section-2)), unless
+    /// that is turned off.
+    pub(crate) fn response_issuer(&self) -> Option<&Issuer> {
+        Some(&self.issuer).filter(|_| self.offers.iss)
+    }
 }
 
 /// The OAuth app at GitHub.

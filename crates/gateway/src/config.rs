@@ -9,6 +9,7 @@ mod keys;
 mod limits;
 mod logs;
 mod published;
+mod quirks;
 mod reader;
 mod resources;
 mod rules;
@@ -45,6 +46,7 @@ pub(crate) use show::{Shown, shown};
 pub(crate) use sources::{Flags, Sources};
 pub(crate) use store::{RedisConfig, StoreConfig};
 
+use quirks::Quirks;
 use reader::Reader;
 
 /// What the configuration is for: what must be there, and what must not, depends on it.
@@ -105,6 +107,7 @@ pub(crate) struct Config {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) published: PublishedConfig,
     pub(crate) device_grant: DeviceGrant,
+    pub(crate) quirks: Quirks,
     /// What is odd but no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -143,6 +146,7 @@ impl Config {
             openid: Some(algorithm).filter(|algorithm| !algorithm.is_symmetric()),
             metadata_documents: self.published.documents != DocumentPolicy::Off,
             device: self.device_grant != DeviceGrant::Off,
+            iss: self.quirks.response_iss,
             ..Offers::default()
         }
     }
@@ -192,6 +196,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
             .unwrap_or_default(),
         metadata_at_issuer: r.boolean("METADATA_AT_ISSUER", false),
         oauth_enabled: r.boolean("MCP_OAUTH_ENABLED", true),
+        quirks: quirks::read(r),
         lifetimes: lifetimes(r),
         memberships: memberships(r),
         limits: limits::read(r),

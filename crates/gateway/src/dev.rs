@@ -33,6 +33,7 @@ const OBEYED: &[&str] = &[
     "LOG_FILE",
     "METRICS_LISTEN",
     "JWT_ALGORITHM",
+    "AUTHORIZATION_RESPONSE_ISS",
     "SHUTDOWN_DELAY",
 ];
 const CLIENT_ID: &str = "gateway-dev";

@@ -105,7 +105,7 @@ impl ReturnAddress {
     }
 
     /// Where an error takes the browser.
-    pub(crate) fn error(&self, issuer: &Issuer, code: ErrorCode, description: &str) -> String {
+    pub(crate) fn error(&self, issuer: Option<&Issuer>, code: ErrorCode, description: &str) -> String {
         self.with(
             issuer,
             &[("error", code.as_str()), ("error_description", description)],
@@ -113,14 +113,14 @@ impl ReturnAddress {
     }
 
     /// Where a code takes the browser.
-    pub(crate) fn success(&self, issuer: &Issuer, code: &Secret) -> String {
+    pub(crate) fn success(&self, issuer: Option<&Issuer>, code: &Secret) -> String {
         self.with(issuer, &[("code", code.reveal())])
     }
 
-    fn with(&self, issuer: &Issuer, parameters: &[(&str, &str)]) -> String {
+    fn with(&self, issuer: Option<&Issuer>, parameters: &[(&str, &str)]) -> String {
         let mut all = parameters.to_vec();
         all.extend(self.state().map(|state| ("state", state)));
-        all.push(("iss", issuer.as_str()));
+        all.extend(issuer.map(|issuer| ("iss", issuer.as_str())));
         self.uri.with(&all)
     }
 
@@ -190,7 +190,7 @@ impl Redirect {
 
     /// The redirect as an answer.
     pub(crate) fn respond(self, browser: &Browser) -> HttpResponse {
-        let issuer = &browser.server().settings.issuer;
+        let issuer = browser.server().settings.response_issuer();
         let target = self.address.error(issuer, self.code, &self.description);
         let mut response = self.address.send(browser, target);
         response.extensions_mut().insert(self.reason);

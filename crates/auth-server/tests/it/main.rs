@@ -20,6 +20,7 @@ mod documents_kept;
 mod faults;
 mod github;
 mod keys;
+mod legacy;
 mod limits;
 mod memberships;
 mod memberships_again;

@@ -101,6 +101,16 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "true: challenges name metadata at the issuer, for routers that lead discovery nowhere else",
     ),
     plain(
+        "AUTHORIZATION_RESPONSE_ISS",
+        "true",
+        "false: no iss in authorization responses, for clients that lose it; verifier too",
+    ),
+    plain(
+        "LEGACY_ENDPOINTS",
+        "false",
+        "true: /authorize, /token and /register on protected hosts too, for clients of 2025-03-26",
+    ),
+    plain(
         "MCP_CORS_ORIGINS",
         "*",
         "browser origins that may call the endpoints made for clients, without credentials",

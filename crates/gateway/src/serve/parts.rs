@@ -181,6 +181,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         },
         sealing_secrets: sealing_secrets.iter().map(copy).collect(),
         offers: config.offers(),
+        legacy_endpoints: config.quirks.legacy_endpoints,
         refresh_tokens: config.refresh_tokens,
         documents: config.published.documents.clone(),
         fetch: config.published.fetch.clone(),

@@ -6,6 +6,7 @@ mod bridges;
 mod claude;
 mod editors;
 mod inspector;
+mod legacy;
 mod openai;
 mod replay;
 mod revisions;

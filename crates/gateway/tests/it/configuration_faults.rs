@@ -201,6 +201,8 @@ async fn values_that_cannot_be_read_are_faults_of_their_setting() {
         ("REFRESH_TOKEN_LIFETIME", "99999999999", "ten years"),
         ("MCP_OAUTH_AUTHORIZATION_CODE_EXPIRE_MINUTES", "11", "at most 10"),
         ("METADATA_AT_ISSUER", "perhaps", "true or false"),
+        ("AUTHORIZATION_RESPONSE_ISS", "perhaps", "true or false"),
+        ("LEGACY_ENDPOINTS", "perhaps", "true or false"),
     ] {
         Asked::small()
             .with(name, value)

@@ -93,5 +93,6 @@ pub(crate) fn settings() -> Settings {
         device_grant: DeviceGrant::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
+        legacy_endpoints: false,
     }
 }

@@ -94,6 +94,33 @@ async fn warp_is_told_which_setting_is_missing_where_there_is_no_default() {
 }
 
 #[tokio::test]
+async fn goose_1_45_which_loses_iss_gets_none_where_it_is_turned_off() {
+    let settings = [("AUTHORIZATION_RESPONSE_ISS", "false")];
+    let world = World::start_with(Layout::Apart(1), &settings).await;
+    let replay = Replay::with("2025-06-18", world);
+    let challenge = replay.refused().await;
+    let found = replay.discover(&challenge).await;
+    // both servers say so
+    let at_host = replay.at_host("/.well-known/oauth-authorization-server");
+    for server in [&found.server, &replay.document(&at_host).await] {
+        assert_eq!(server["authorization_response_iss_parameter_supported"], false);
+    }
+    let redirect = format!("http://127.0.0.1:{}/oauth_callback", free_port());
+    let answer = replay.register(&found, &metadata("goose", &redirect)).await;
+    let client = Credentials::registered(&answer);
+    let url = replay.url();
+    let ask = Ask {
+        redirect_uri: &redirect,
+        resource: Some(&url),
+        ..Ask::default()
+    };
+    let back = replay.authorize(&found, client.id(), &ask).await;
+    assert!(!back.contains_key("iss"), "{back:?}");
+    let held = replay.log_in(&found, &client, &ask).await;
+    replay.calls(&held.access).await;
+}
+
+#[tokio::test]
 async fn goose_runs_several_flows_at_once() {
     let replay = Replay::start("2025-06-18").await;
     let challenge = replay.refused().await;

@@ -38,6 +38,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) verifier: &'a [String],
     pub(crate) echo: &'a str,
     pub(crate) front: Front,
+    /// Whether the endpoints of clients without metadata are on the protected host too.
+    pub(crate) legacy_endpoints: bool,
 }
 
 /// How Traefik is set up beyond what is shipped, as the deployment guide has it.
@@ -120,6 +122,7 @@ impl Traefik {
             verifier: &gateway,
             echo: &echo,
             front: Front::Shipped,
+            legacy_endpoints: false,
         };
         Self::run(directory, ground.ports, &upstreams, &config).await
     }
@@ -130,6 +133,7 @@ impl Traefik {
             command
                 .env("BASE_DOMAIN", DOMAIN)
                 .env_remove("ACME_EMAIL")
+                .env("LEGACY_ENDPOINTS", upstreams.legacy_endpoints.to_string())
                 .env("CONFIG_DIR", config)
                 .env("RUN_DIR", directory.join("run"))
                 .env("CERTIFICATE_DIR", &certificates)

@@ -116,6 +116,7 @@ impl World {
             verifier: &verifier_urls,
             echo: &echo,
             front,
+            legacy_endpoints: settings.contains(&("LEGACY_ENDPOINTS", "true".to_owned())),
         };
         let traefik = Traefik::start(ground.directory.path(), ground.ports, &upstreams).await;
         Self::assemble(ground, traefik, gateway, operator).await
