@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use mcp_gateway_auth_server::{
+    Settings,
     personal_tokens::{self, Made, Wanted},
     settings::ResourceServer,
 };
@@ -14,6 +15,7 @@ use mcp_gateway_model::{
     token::PersonalAccessToken,
 };
 use mcp_gateway_store::GrantReader;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -124,8 +126,14 @@ async fn a_token_of_somebody_who_is_no_longer_let_in_is_inactive() {
 
 #[actix_web::test]
 async fn nothing_is_minted_from_a_personal_access_token() {
-    let desk = Desk::start().await;
+    let openid = |settings: &mut Settings| settings.offers.openid = Some(settings.signing.algorithm);
+    let desk = Desk::start_with(openid).await;
     let made = token_at(&desk).await;
+    let bearer = format!("Bearer {}", made.token.reveal());
+    let told = desk
+        .send(Method::GET, "/userinfo", &[("authorization", &bearer)])
+        .await;
+    assert_eq!(told.error(), "401 invalid_token");
     let client = desk.public_client().await;
     for grant_type in ["refresh_token", "authorization_code"] {
         let text = made.token.reveal();
