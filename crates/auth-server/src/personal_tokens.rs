@@ -279,6 +279,12 @@ async fn user(store: &dyn Store, settings: &Settings, wanted: &Wanted) -> Result
 fn not_admitted(user: &User, resource: &ResourceUri, refusal: admit::Refusal) -> NotMade {
     match refusal {
         admit::Refusal::Store(error) => NotMade::Store(error),
+        admit::Refusal::NotAMember => NotMade::NotAdmitted {
+            user: user.shown_login.clone(),
+            id: user.id,
+            resource: resource.clone(),
+            why: "organisations and teams do not count for personal access tokens: list the user".to_owned(),
+        },
         other => NotMade::NotAdmitted {
             user: user.shown_login.clone(),
             id: user.id,

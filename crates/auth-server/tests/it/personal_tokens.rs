@@ -199,6 +199,26 @@ async fn nobody_gets_a_token_whom_the_access_rules_do_not_let_in_at_each_resourc
 }
 
 #[actix_web::test]
+async fn whoever_is_let_in_by_an_organisation_alone_is_told_to_be_listed() {
+    let mut counter = Counter::new();
+    let members = Allow {
+        orgs: [Login::parse("acme").unwrap()].into(),
+        ..Allow::users(AllowedUsers::nobody())
+    };
+    let echo = Resource {
+        scopes: ScopeSet::parse("read").unwrap(),
+        allow: Some(members),
+        ..Resource::new(ResourceUri::parse(ECHO).unwrap(), None)
+    };
+    counter.settings.resources = Resources::new(vec![echo], vec![], "auth.example.com");
+    let refused = counter.refusal(|_| {}).await;
+    assert!(
+        refused.contains("organisations and teams do not count"),
+        "{refused}"
+    );
+}
+
+#[actix_web::test]
 async fn a_blocked_user_gets_no_token_and_loses_those_they_have() {
     let counter = Counter::new();
     let made = counter.make(|_| {}).await.unwrap();
