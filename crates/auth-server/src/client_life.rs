@@ -1,7 +1,11 @@
 //! How long a registration lives ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5): a server may end
 //! registrations that are not used). Nothing that anybody can do without a person lengthens it by more than a day.
 
-use mcp_gateway_model::{client::Client, clock::Timestamp, id::ClientId};
+use mcp_gateway_model::{
+    client::{Client, ClientOrigin},
+    clock::Timestamp,
+    id::ClientId,
+};
 use mcp_gateway_store::StoreError;
 
 use crate::{documents, fetch, request::Context, settings::Lifetimes};
@@ -42,6 +46,19 @@ pub(crate) async fn given_tokens(
         fetch::keys::keep(context, address).await?;
     }
     used(context, &client.id, until).await
+}
+
+/// A client acts for itself until `until`. One that nobody vouched for lives no longer by that than one that nobody uses.
+pub(crate) async fn acted(context: &Context, client: &Client, until: Timestamp) -> Result<(), StoreError> {
+    if client.origin != ClientOrigin::Registered {
+        return given_tokens(context, client, until).await;
+    }
+    let unused = unused_end(&context.server.settings.lifetimes, context.now);
+    let end = next_hour(unused.max(until));
+    let store = &context.server.store;
+    store
+        .touch_client(&client.id, Some(end), false, context.now)
+        .await
 }
 
 /// The full hour after `time`: a client that comes often is written once an hour, not every time.

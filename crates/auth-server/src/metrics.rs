@@ -1,6 +1,6 @@
 //! What is counted. Labels come from enums and constants, never from a client.
 
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
 /// Why a grant ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(crate) struct Metrics {
     registrations: IntCounterVec,
     /// By cause.
     grants_ended: IntCounterVec,
+    /// Clients that nobody used, and that made room for others.
+    evicted: IntCounter,
 }
 
 impl Metrics {
@@ -46,7 +48,13 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
             prometheus::Result::Ok(counter)
         };
+        let evicted = IntCounter::new(
+            "mcp_gateway_unused_clients_removed_total",
+            "Clients that nobody used, and that made room for newer ones.",
+        )?;
+        registry.register(Box::new(evicted.clone()))?;
         Ok(Self {
+            evicted,
             tokens: counter(
                 "mcp_gateway_tokens_issued_total",
                 "Token answers with an access token, by grant type.",
@@ -83,6 +91,11 @@ impl Metrics {
     /// A client registered.
     pub(crate) fn registered(&self, auth_method: &'static str) {
         self.registrations.with_label_values(&[auth_method]).inc();
+    }
+
+    /// Clients that nobody used made room for another.
+    pub(crate) fn made_room(&self, count: u64) {
+        self.evicted.inc_by(count);
     }
 
     /// Grants ended.

@@ -2,19 +2,20 @@
 
 mod answer;
 mod body;
+pub(crate) mod gate;
 mod metadata;
 mod redirects;
 
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use mcp_gateway_model::{
-    client::{AuthMethod, Client, ClientMetadata, ClientOrigin},
+    client::{AuthMethod, Client, ClientMetadata},
     id::ClientId,
     secret::{Secret, SecretKind},
 };
 
 pub(crate) use answer::Registration;
 pub(crate) use body::JsonObject;
-pub(crate) use metadata::read as read_metadata;
+pub(crate) use metadata::{Rules, read as read_metadata};
 
 use crate::{
     audit::{Event, Line},
@@ -24,7 +25,7 @@ use crate::{
     request::{Context, body},
 };
 
-/// `POST /register`: everybody may, and each registration is a client of its own.
+/// `POST /register`: whoever the gate admits may, and each registration is a client of its own.
 pub(crate) async fn register(
     context: Context,
     request: HttpRequest,
@@ -54,13 +55,14 @@ async fn admit_and_add(
         now,
     )
     .await?;
+    let origin = server.settings.registration.admit(request)?;
     let object: JsonObject = body(request, payload).await?;
-    let metadata = read_metadata(object.members(), &server.settings.issuer)?;
+    let metadata = read_metadata(object.members(), &Rules::of(&server.settings, origin))?;
     let secret = issue_secret(&metadata);
     let token = Secret::generate(SecretKind::RegistrationToken);
     let client = Client {
         id: ClientId::generate(),
-        origin: ClientOrigin::Registered,
+        origin,
         secret: secret.as_ref().map(Secret::digest),
         registration_token: Some(token.digest()),
         previous_registration_token: None,
@@ -72,6 +74,9 @@ async fn admit_and_add(
         metadata,
     };
     store.add_client(&client, now).await?;
+    let most = server.settings.registration.unused_limit;
+    let removed = store.bound_unused_clients(&client, most, now).await?;
+    server.metrics.made_room(removed);
     server
         .metrics
         .registered(client.metadata.token_endpoint_auth_method.as_str());

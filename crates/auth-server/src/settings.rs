@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use mcp_gateway_model::{
     access::{AllowedUsers, MembershipLife},
+    client::Client,
     cors::CorsOrigins,
     issuer::Issuer,
     key::Algorithm,
@@ -16,6 +17,7 @@ use mcp_gateway_store::Rate;
 use url::Url;
 
 use crate::documents::DocumentPolicy;
+pub use crate::register::gate::RegistrationSettings;
 
 /// Everything the authorization server needs to know.
 #[derive(Debug)]
@@ -49,6 +51,10 @@ pub struct Settings {
     pub device_grant: DeviceGrant,
     /// Whether `/authorize`, `/token` and `/register` are also at the origins of the protected servers.
     pub legacy_endpoints: bool,
+    /// Who may register, and what for.
+    pub registration: RegistrationSettings,
+    /// Clients that the operator wrote into the configuration, under ids of the operator's choice.
+    pub clients: Vec<Client>,
     /// Who gets refresh tokens.
     pub refresh_tokens: RefreshTokens,
     /// Whose descriptions of clients are believed (`CLIENT_ID_METADATA_DOCUMENTS`).

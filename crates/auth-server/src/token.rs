@@ -2,6 +2,7 @@
 //! behind phases they share.
 
 mod authorization_code;
+mod client_credentials;
 mod device_code;
 mod issue;
 mod refresh_token;
@@ -74,8 +75,8 @@ async fn exchange(
     let issued = match grant_type {
         GrantType::AuthorizationCode => authorization_code::redeem(&call).await?,
         GrantType::RefreshToken => refresh_token::refresh(&call).await?,
+        GrantType::ClientCredentials => client_credentials::act(&call).await?,
         GrantType::DeviceCode => device_code::poll(&call).await?,
-        GrantType::ClientCredentials => return Err(call.unsupported()),
     };
     server.metrics.issued(grant_type.as_str());
     Ok(issued.answer())

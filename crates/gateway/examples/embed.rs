@@ -13,7 +13,7 @@ use std::{error::Error, sync::Arc};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use mcp_gateway_auth_server::{
     AuthServer, DeviceGrant, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens,
-    Settings as AuthSettings, settings::SigningSettings,
+    RegistrationSettings, Settings as AuthSettings, settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::{AllowedUsers, MembershipLife},
@@ -68,6 +68,8 @@ impl Gateway {
             trusted_proxies: TrustedProxies::default(),
             signing: SigningSettings::default(),
             offers: Offers::default(),
+            registration: RegistrationSettings::default(),
+            clients: Vec::new(),
             refresh_tokens: RefreshTokens::default(),
             documents: DocumentPolicy::Open,
             fetch: FetchSettings::default(),

@@ -1,6 +1,7 @@
 //! What an operator does to a running gateway: signing keys, pinned logins, and users who are thrown out. With Redis it is done there, and every
 //! process notices; the embedded store belongs to one process, so that one is asked over its socket.
 
+pub(crate) mod clients;
 pub(crate) mod socket;
 pub(crate) mod tokens;
 
@@ -14,7 +15,7 @@ use mcp_gateway_auth_server::{
 use mcp_gateway_model::{
     access::Person,
     clock::{Clock, SystemClock, Timestamp},
-    id::{KeyId, Login, RequestId},
+    id::{ClientId, KeyId, Login, RequestId},
     secret::Secret,
 };
 use mcp_gateway_store::Store;
@@ -48,6 +49,8 @@ pub(crate) enum Order {
     ListBlocks,
     /// Do something about personal access tokens.
     Tokens(tokens::Order),
+    /// Do something about clients.
+    Clients(clients::Order),
 }
 
 /// What came of it.
@@ -80,6 +83,8 @@ pub(crate) enum Done {
     Blocks(Vec<BlockedUser>),
     /// What was done about personal access tokens.
     Tokens(tokens::Done),
+    /// What was done about clients.
+    Clients(clients::Done),
 }
 
 /// Somebody who is blocked, as an operator sees them.
@@ -155,10 +160,17 @@ impl Office {
                 Done::Unblocked(lifted.iter().map(Person::to_string).collect())
             }
             Order::ListBlocks => Done::Blocks(self.blocks().await?),
+            Order::Clients(order) => Done::Clients(clients::carry_out(store, settings, order, now).await?),
             Order::Tokens(order) => Done::Tokens(tokens::carry_out(store, settings, order, now).await?),
         };
         // what is done about tokens leaves lines that name their grants
-        if !matches!(order, Order::ListKeys | Order::ListBlocks | Order::Tokens(_)) {
+        let only_looks = matches!(
+            order,
+            Order::ListKeys
+                | Order::ListBlocks
+                | Order::Clients(clients::Order::List | clients::Order::Show(_))
+        );
+        if !only_looks && !matches!(order, Order::Tokens(_)) {
             note(order);
         }
         Ok(done)
@@ -220,6 +232,17 @@ fn note(order: &Order) {
         }
         Order::ListBlocks => line.reason = Some("blocks_listed"),
         Order::Tokens(_) => line.reason = Some("tokens_administered"),
+        Order::Clients(order) => {
+            let (reason, id) = match order {
+                clients::Order::Add(entry) => ("client_entered", Some(entry.id.as_str())),
+                clients::Order::Remove(id) => ("client_removed", Some(id.as_str())),
+                clients::Order::List | clients::Order::Show(_) => ("clients_listed", None),
+            };
+            let client = id.and_then(|id| ClientId::parse(id).ok());
+            line.reason = Some(reason);
+            line.client = client.as_ref();
+            return line.write();
+        }
         Order::Block(person) => {
             line.reason = Some("user_blocked");
             about(&mut line, person);

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod clients;
 mod operate;
 mod tokens;
 

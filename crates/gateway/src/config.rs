@@ -2,6 +2,7 @@
 
 mod allow;
 mod api_key;
+pub(crate) mod clients;
 mod device;
 mod dotenv;
 mod faults;
@@ -11,6 +12,7 @@ mod logs;
 mod published;
 mod quirks;
 mod reader;
+mod registration;
 mod resources;
 mod rules;
 mod show;
@@ -24,10 +26,13 @@ use std::{
     time::Duration,
 };
 
-use mcp_gateway_auth_server::DocumentPolicy;
-use mcp_gateway_auth_server::settings::{DeviceGrant, Lifetimes, Limits, RefreshTokens, ResourceServer};
+use mcp_gateway_auth_server::{
+    DocumentPolicy, Gate, RegistrationSettings,
+    settings::{DeviceGrant, Lifetimes, Limits, RefreshTokens, ResourceServer},
+};
 use mcp_gateway_model::{
     access::{AllowedUsers, MembershipLife},
+    client::Client,
     cors::CorsOrigins,
     issuer::{Issuer, is_loopback},
     metadata::Offers,
@@ -104,6 +109,9 @@ pub(crate) struct Config {
     /// For how long it counts where GitHub said that people belong.
     pub(crate) memberships: MembershipLife,
     pub(crate) limits: Limits,
+    pub(crate) registration: RegistrationSettings,
+    /// Clients that stand in the configuration.
+    pub(crate) clients: Vec<Client>,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) published: PublishedConfig,
     pub(crate) device_grant: DeviceGrant,
@@ -144,6 +152,7 @@ impl Config {
         let algorithm = self.signing.algorithm;
         Offers {
             openid: Some(algorithm).filter(|algorithm| !algorithm.is_symmetric()),
+            registration: self.registration.gate != Gate::Off,
             metadata_documents: self.published.documents != DocumentPolicy::Off,
             device: self.device_grant != DeviceGrant::Off,
             iss: self.quirks.response_iss,
@@ -174,6 +183,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
     let issuer = resources::issuer(r, &listen);
     let (resources, resource_servers) = resources::read(r, issuer.as_ref(), role);
     let api_key = api_key::read(r, &resources, role);
+    let clients = clients::read(r, issuer.as_ref(), &resources, role);
     let signing = keys::signing(r, role);
     let store = store::read(r, role);
     let sealing_secrets = keys::sealing(r, role, &store);
@@ -200,6 +210,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         lifetimes: lifetimes(r),
         memberships: memberships(r),
         limits: limits::read(r),
+        registration: registration::read(r, role),
         device_grant: device::read(r, role),
         refresh_tokens: r
             .parsed("REFRESH_TOKENS", |text| {
@@ -216,6 +227,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         issuer: issuer?,
         resources,
         resource_servers,
+        clients,
         signing,
         sealing_secrets,
         api_key,

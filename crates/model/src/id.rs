@@ -48,6 +48,14 @@ macro_rules! text_id {
 #[error("not a valid identifier")]
 pub struct BadId;
 
+/// An id that an operator cannot choose for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be 1 to 200 visible ASCII characters, no number, no URL, not begin with mcp_client_, and not be api-key or \
+     personal-access-token"
+)]
+pub struct BadChoice;
+
 text_id! {
     /// A client identifier (RFC 6749 §2.2): printable ASCII without spaces, at most 2048 characters.
     ClientId
@@ -92,6 +100,23 @@ impl ClientId {
     #[must_use]
     pub fn personal_access_token() -> Self {
         Self(PERSONAL_ACCESS_TOKEN.to_owned())
+    }
+
+    /// Reads an identifier that an operator chose for a client: one that can be taken for nothing else. A `sub` that is a number
+    /// is a person at GitHub, and an address is that of a description.
+    ///
+    /// # Errors
+    /// [`BadChoice`] says the rule.
+    pub fn choose(text: &str) -> Result<Self, BadChoice> {
+        let id = Self::parse(text).map_err(|BadId| BadChoice)?;
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        let is_taken =
+            id.is_reserved() || is_number || text.starts_with("mcp_client_") || text.contains("://");
+        if is_taken || text.len() > 200 {
+            Err(BadChoice)
+        } else {
+            Ok(id)
+        }
     }
 
     /// Whether this stands for a credential that is no client's, so that no client may have the id.

@@ -40,7 +40,7 @@ impl Default for Offers {
             registration: true,
             metadata_documents: false,
             private_key_jwt: true,
-            client_credentials: false,
+            client_credentials: true,
             device: false,
             openid: None,
             iss: true,

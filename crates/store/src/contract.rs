@@ -1,6 +1,7 @@
 //! The verbs, written once for both engines.
 
 mod blocks;
+mod client_lists;
 mod clients;
 mod devices;
 mod documents;
@@ -81,6 +82,14 @@ impl<E: Engine> GrantReader for E {
 impl<E: Engine> Store for E {
     async fn add_client(&self, client: &Client, now: Timestamp) -> Answer<()> {
         clients::add(self, client, now).await
+    }
+
+    async fn entered_clients(&self, now: Timestamp) -> Answer<Vec<Client>> {
+        client_lists::entered(self, now).await
+    }
+
+    async fn bound_unused_clients(&self, client: &Client, most: u32, now: Timestamp) -> Answer<u64> {
+        client_lists::bound_unused(self, client, most, now).await
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Answer<Option<Client>> {

@@ -240,6 +240,18 @@ impl Engine for EmbeddedStore {
         self.read(|r| r.below(&format!("{key}{MEMBER}")))
     }
 
+    async fn soonest(&self, key: &str, most: u32, at_once: u32, now: Timestamp) -> Answer<Vec<String>> {
+        let mut living = self.read(|r| r.ends_below(&format!("{key}{MEMBER}")))?;
+        living.retain(|(ends, _)| *ends >= now.millis());
+        let too_many = living.len().saturating_sub(most as usize).min(at_once as usize);
+        if too_many == 0 {
+            return Ok(Vec::new());
+        }
+        living.sort_unstable();
+        living.truncate(too_many);
+        Ok(living.into_iter().map(|(_, member)| member).collect())
+    }
+
     async fn take_permit(&self, key: String, bucket: Bucket, now: Timestamp) -> Answer<Option<Duration>> {
         self.write(now, move |t| {
             let held = t.get(&key)?.map(|bytes| decode(&key, &bytes)).transpose();

@@ -104,6 +104,16 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// The members of an index.
     fn members(&self, key: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
 
+    /// Of an index that has more than `most` members that have not ended at `now`, those that end soonest: as many as there are
+    /// too many, `at_once` at most.
+    fn soonest(
+        &self,
+        key: &str,
+        most: u32,
+        at_once: u32,
+        now: Timestamp,
+    ) -> impl Future<Output = Answer<Vec<String>>> + Send;
+
     /// Takes one permit from a bucket, or answers how long to wait.
     fn take_permit(
         &self,

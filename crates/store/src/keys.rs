@@ -10,11 +10,13 @@ use mcp_gateway_model::{
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 24] {
+pub const fn patterns() -> [&'static str; 26] {
     [
         "schema",
         "client:{*}",
         "ended-client:{*}",
+        "entered-clients:{all}",
+        "unused-clients:{all}",
         "client-grants:{*}",
         "user-grants:{*}",
         "login:{*}",
@@ -73,6 +75,16 @@ impl Keys {
 
     pub(crate) fn ended_client(&self, id: &ClientId) -> String {
         self.of_client("ended-client", id)
+    }
+
+    /// Which clients the operator entered.
+    pub(crate) fn entered_clients(&self) -> String {
+        format!("{}entered-clients:{{all}}", self.prefix)
+    }
+
+    /// Which clients nobody uses yet.
+    pub(crate) fn unused_clients(&self) -> String {
+        format!("{}unused-clients:{{all}}", self.prefix)
     }
 
     pub(crate) fn client_grants(&self, id: &ClientId) -> String {

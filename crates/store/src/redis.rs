@@ -276,6 +276,20 @@ impl Engine for RedisStore {
         self.ask(cmd("ZRANGE").arg(key).arg(0).arg(-1), key).await
     }
 
+    async fn soonest(&self, key: &str, most: u32, at_once: u32, now: Timestamp) -> Answer<Vec<String>> {
+        let mut count = cmd("ZCOUNT");
+        count.arg(key).arg(now.millis()).arg("+inf");
+        let living: u64 = self.ask(&count, key).await?;
+        let too_many = living.saturating_sub(most.into()).min(at_once.into());
+        if too_many == 0 {
+            return Ok(Vec::new());
+        }
+        let mut first = cmd("ZRANGE");
+        first.arg(key).arg(now.millis()).arg("+inf").arg("BYSCORE");
+        first.arg("LIMIT").arg(0).arg(too_many);
+        self.ask(&first, key).await
+    }
+
     async fn take_permit(&self, key: String, bucket: Bucket, now: Timestamp) -> Answer<Option<Duration>> {
         let mut connection = self.connection().await?;
         let wait: u64 = scripts::take_permit(&key, bucket, now)

@@ -40,6 +40,19 @@ pub trait Store: GrantReader + Devices {
     /// [`StoreError::Refused`], and so is one that stands for another kind of credential.
     async fn add_client(&self, client: &Client, now: Timestamp) -> Result<(), StoreError>;
 
+    /// The clients that the operator entered.
+    async fn entered_clients(&self, now: Timestamp) -> Result<Vec<Client>, StoreError>;
+
+    /// Notes that a client came to be that nobody uses yet, and removes those of its kind that would end first, until there
+    /// are `most`: never one that a person allowed something, or that has a living grant. Answers how many it removed. Of
+    /// what is above `most`, one call looks at 64 at most.
+    async fn bound_unused_clients(
+        &self,
+        client: &Client,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
     /// The client, if it has not expired at `now`.
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
 

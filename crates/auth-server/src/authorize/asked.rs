@@ -13,6 +13,7 @@ use crate::{
     door::Rejection,
     github::Account,
     id_token,
+    reach::{Reach, reach},
     request::{Context, Parameters},
     settings::Settings,
 };
@@ -61,6 +62,7 @@ impl Asked {
             .resources
             .resolve(parameters.get("resource"))
             .map_err(|why| Rejection::new(ErrorCode::InvalidTarget, why.to_string(), "bad_target"))?;
+        client_may_ask_for(client, settings, &target)?;
         let requested = ScopeSet::parse(parameters.get("scope").unwrap_or_default())
             .map_err(|why| Rejection::new(ErrorCode::InvalidScope, why.to_string(), "bad_scope"))?;
         Ok(Self {
@@ -107,6 +109,18 @@ fn client_may_ask_for_codes(client: &Client) -> Result<(), Rejection> {
         "the client is not registered for authorization_code",
         "grant_type_not_registered",
     ))
+}
+
+/// The operator may have named the resources that a client is for.
+fn client_may_ask_for(client: &Client, settings: &Settings, target: &Target) -> Result<(), Rejection> {
+    match reach(client, &settings.resources, target) {
+        Reach::Named | Reach::Unsaid => Ok(()),
+        Reach::NotNamed => Err(Rejection::new(
+            ErrorCode::InvalidTarget,
+            "resource is not one that the operator named for this client",
+            "target_not_for_client",
+        )),
+    }
 }
 
 /// RFC 6749 §3.1.1, and what would change where or how the answer is sent.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     door::Rejection,
-    register::{JsonObject, read_metadata},
+    register::{JsonObject, Rules, read_metadata},
 };
 
 /// Members that a description must not have: everybody can read it.
@@ -37,7 +37,7 @@ pub(super) fn read(text: &str, id: &ClientId, issuer: &Issuer) -> Result<ClientM
     if !WITHOUT_SECRET.iter().any(|allowed| *method == allowed.as_str()) {
         return Err("its token_endpoint_auth_method must be none or private_key_jwt".into());
     }
-    read_metadata(&members, issuer).map_err(told)
+    read_metadata(&members, &Rules::of_document(issuer)).map_err(told)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use mcp_gateway_model::{
     client::{AuthMethod, Client},
     error::ErrorCode,
-    issuer::Issuer,
     secret::{Secret, SecretKind},
 };
 use mcp_gateway_store::Replaced;
@@ -18,8 +17,9 @@ use super::{
 use crate::{
     audit::{Event, Line},
     door::Rejection,
-    register::{JsonObject, Registration, issue_secret, read_metadata},
+    register::{JsonObject, Registration, Rules, issue_secret, read_metadata},
     request::{Context, body},
+    settings::Settings,
 };
 
 /// How often the record is read again when something else changes it at the same time.
@@ -53,7 +53,7 @@ async fn change(
     let object: JsonObject = body(request, payload).await?;
     for _ in 0..ATTEMPTS {
         let holder = Holder::find(context, id, request).await?;
-        let next = successor(&holder, object.members(), &context.server.settings.issuer)?;
+        let next = successor(&holder, object.members(), &context.server.settings)?;
         let replaced = context
             .server
             .store
@@ -82,7 +82,11 @@ struct Successor {
     secret: Option<Secret>,
 }
 
-fn successor(holder: &Holder, members: &Map<String, Value>, issuer: &Issuer) -> Result<Successor, Rejection> {
+fn successor(
+    holder: &Holder,
+    members: &Map<String, Value>,
+    settings: &Settings,
+) -> Result<Successor, Rejection> {
     let before = &holder.client;
     if let Some(name) = OURS.into_iter().find(|name| members.contains_key(*name)) {
         return Err(invalid(format!(
@@ -95,7 +99,7 @@ fn successor(holder: &Holder, members: &Map<String, Value>, issuer: &Issuer) -> 
         ));
     }
     let presented = presented_secret(before, members)?;
-    let metadata = read_metadata(members, issuer)?;
+    let metadata = read_metadata(members, &Rules::of(settings, before.origin))?;
     let has_secret = !matches!(
         metadata.token_endpoint_auth_method,
         AuthMethod::None | AuthMethod::PrivateKeyJwt

@@ -4,16 +4,17 @@
 use std::fmt::Display;
 
 use mcp_gateway_model::{
-    client::{ApplicationType, AssertionAlgorithm, AuthMethod, ClientMetadata, GrantType},
+    client::{ApplicationType, AssertionAlgorithm, AuthMethod, ClientMetadata, ClientOrigin, GrantType},
     error::ErrorCode,
     issuer::Issuer,
+    redirect::RedirectUri,
     scope::{Scope, ScopeSet},
 };
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::redirects;
-use crate::{client_auth::ClientKeys, door::Rejection};
+use super::{gate::RegistrationSettings, redirects};
+use crate::{client_auth::ClientKeys, door::Rejection, settings::Settings};
 
 /// The most characters a name may have.
 const NAME_LENGTH: usize = 200;
@@ -26,20 +27,78 @@ const KEPT_BYTES: usize = 8 * 1024;
 /// The most scopes that are kept.
 const SCOPES: usize = 100;
 
+/// What metadata is held to.
+pub(crate) struct Rules<'a> {
+    pub(super) issuer: &'a Issuer,
+    gate: Held<'a>,
+}
+
+/// By whom metadata was written, and so what it may say.
+enum Held<'a> {
+    /// By a client that registers: how it may.
+    Registered(&'a RegistrationSettings, ClientOrigin),
+    /// By a client, for many servers.
+    Described,
+    /// By the operator.
+    Entered,
+}
+
+impl<'a> Rules<'a> {
+    /// For a client that registers, or changes its registration.
+    pub(crate) const fn of(settings: &'a Settings, origin: ClientOrigin) -> Self {
+        Self {
+            issuer: &settings.issuer,
+            gate: Held::Registered(&settings.registration, origin),
+        }
+    }
+
+    /// For the description of a client, which is made for many servers.
+    pub(crate) const fn of_document(issuer: &'a Issuer) -> Self {
+        let gate = Held::Described;
+        Self { issuer, gate }
+    }
+
+    /// For a client that the operator enters.
+    pub(crate) const fn of_entry(issuer: &'a Issuer) -> Self {
+        let gate = Held::Entered;
+        Self { issuer, gate }
+    }
+
+    /// Whether a redirect URI is one that the operator wants.
+    pub(super) fn allow_redirect(&self, uri: &RedirectUri) -> bool {
+        match self.gate {
+            Held::Registered(registration, origin) => registration.allows_redirect(origin, uri),
+            Held::Described | Held::Entered => true,
+        }
+    }
+}
+
 /// Reads the metadata, and fills in what the client left open.
 ///
 /// # Errors
 /// `invalid_client_metadata` or `invalid_redirect_uri`, naming the member.
-pub(crate) fn read(members: &Map<String, Value>, issuer: &Issuer) -> Result<ClientMetadata, Rejection> {
+pub(crate) fn read(members: &Map<String, Value>, rules: &Rules<'_>) -> Result<ClientMetadata, Rejection> {
     let members = Members(members);
     let auth_method = auth_method(&members)?;
-    let redirect_uris = redirects::acceptable(members.texts("redirect_uris")?, auth_method, issuer)?;
+    let grant_types = grant_types(&members, auth_method, rules)?;
+    let named = members.texts("redirect_uris")?;
+    // RFC 7591 §2: only clients of a flow with redirects need redirect URIs.
+    let takes_codes = grant_types.contains(&GrantType::AuthorizationCode);
+    let redirect_uris = if takes_codes || named.as_ref().is_some_and(|named| !named.is_empty()) {
+        redirects::acceptable(named, auth_method, rules)?
+    } else {
+        Vec::new()
+    };
     let keys = keys(&members, auth_method)?;
     let metadata = ClientMetadata {
         redirect_uris,
         token_endpoint_auth_method: auth_method,
-        grant_types: grant_types(&members)?,
-        response_types: response_types(&members)?,
+        response_types: if takes_codes {
+            response_types(&members)?
+        } else {
+            Vec::new()
+        },
+        grant_types,
         client_name: members.name("client_name")?,
         client_uri: members.page("client_uri")?,
         logo_uri: members.page("logo_uri")?,
@@ -142,24 +201,59 @@ fn key_address(address: &str) -> Result<String, Rejection> {
 
 /// Every client may refresh unless it says otherwise: the default of RFC 7591, `authorization_code` alone, would log
 /// people out every half hour.
-fn grant_types(members: &Members<'_>) -> Result<Vec<GrantType>, Rejection> {
+fn grant_types(
+    members: &Members<'_>,
+    auth_method: AuthMethod,
+    rules: &Rules<'_>,
+) -> Result<Vec<GrantType>, Rejection> {
     const NAME: &str = "grant_types";
     let Some(named) = members.texts(NAME)?.filter(|named| !named.is_empty()) else {
         return Ok(GrantType::BY_CONSENT.to_vec());
     };
     let is_named = |grant_type: GrantType| named.iter().any(|text| text == grant_type.as_str());
-    match (
+    let mut granted = match (
         is_named(GrantType::AuthorizationCode),
         is_named(GrantType::RefreshToken),
     ) {
-        (true, false) => Ok(vec![GrantType::AuthorizationCode]),
+        (true, false) => vec![GrantType::AuthorizationCode],
         // Without a code there is never anything to refresh.
-        (_, true) => Ok(GrantType::BY_CONSENT.to_vec()),
-        (false, false) => Err(invalid(
+        (_, true) => GrantType::BY_CONSENT.to_vec(),
+        (false, false) => Vec::new(),
+    };
+    if is_named(GrantType::ClientCredentials) && may_act(auth_method, rules)? {
+        granted.push(GrantType::ClientCredentials);
+    }
+    if granted.is_empty() {
+        return Err(invalid(
             NAME,
             "must name authorization_code: no other grant type is given to clients that register themselves",
-        )),
+        ));
     }
+    Ok(granted)
+}
+
+/// Whether a client that wants to may act for itself; a description, made for many servers, is not refused for wanting to.
+fn may_act(auth_method: AuthMethod, rules: &Rules<'_>) -> Result<bool, Rejection> {
+    const NAME: &str = "grant_types";
+    let vouched_for = match rules.gate {
+        Held::Registered(registration, origin) => registration.may_act_for_itself(origin),
+        Held::Described => return Ok(false),
+        Held::Entered => true,
+    };
+    if !vouched_for {
+        return Err(invalid(
+            NAME,
+            "must not name client_credentials: that is for clients that the operator entered, or that register with an \
+             initial access token",
+        ));
+    }
+    if auth_method == AuthMethod::None {
+        return Err(invalid(
+            NAME,
+            "must not name client_credentials with token_endpoint_auth_method none: the client has to prove who it is",
+        ));
+    }
+    Ok(true)
 }
 
 fn response_types(members: &Members<'_>) -> Result<Vec<String>, Rejection> {

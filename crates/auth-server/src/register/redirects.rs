@@ -8,6 +8,7 @@ use mcp_gateway_model::{
 };
 use url::Url;
 
+use super::metadata::Rules;
 use crate::door::Rejection;
 
 /// The most redirect URIs a client may have.
@@ -20,7 +21,7 @@ const MOST: usize = 20;
 pub(super) fn acceptable(
     named: Option<Vec<String>>,
     auth_method: AuthMethod,
-    issuer: &Issuer,
+    rules: &Rules<'_>,
 ) -> Result<Vec<RedirectUri>, Rejection> {
     let named = named.unwrap_or_default();
     if named.is_empty() {
@@ -38,7 +39,7 @@ pub(super) fn acceptable(
     let mut accepted: Vec<RedirectUri> = Vec::new();
     let mut first_fault = None;
     for text in named {
-        match judge(&text, auth_method, issuer) {
+        match judge(&text, auth_method, rules) {
             Ok(uri) if accepted.contains(&uri) => {}
             Ok(uri) => accepted.push(uri),
             Err(why) => first_fault = first_fault.or(Some(why)),
@@ -53,14 +54,17 @@ pub(super) fn acceptable(
     }
 }
 
-fn judge(text: &str, auth_method: AuthMethod, issuer: &Issuer) -> Result<RedirectUri, String> {
+fn judge(text: &str, auth_method: AuthMethod, rules: &Rules<'_>) -> Result<RedirectUri, String> {
     let uri = RedirectUri::parse(text).map_err(|bad| bad.to_string())?;
     if uri.kind() == RedirectKind::PrivateUse && auth_method != AuthMethod::None {
         return Err(
             "has a private-use scheme: those are for clients with token_endpoint_auth_method none".to_owned(),
         );
     }
-    if is_ours(&uri, issuer) {
+    if !rules.allow_redirect(&uri) {
+        return Err("is at a place that the operator of this server does not allow".to_owned());
+    }
+    if is_ours(&uri, rules.issuer) {
         return Err("is an address of this server: no client can receive an answer there".to_owned());
     }
     Ok(uri)

@@ -52,6 +52,19 @@ pub(super) async fn ready(call: &Call<'_>, refreshes: bool) -> Result<Ready, Rej
     })
 }
 
+/// Fetches the key, for a client that acts for itself: its grant ends with the access token.
+pub(super) async fn for_itself(call: &Call<'_>, until: Timestamp) -> Result<Ready, Rejection> {
+    let server = &call.context.server;
+    Ok(Ready {
+        key: server
+            .keys
+            .signing(server.store.as_ref(), call.context.now)
+            .await?,
+        refreshes: false,
+        until,
+    })
+}
+
 /// What a token is issued for.
 pub(super) struct Entitlement<'a> {
     /// The grant it is a key to.

@@ -27,7 +27,7 @@ async fn a_registration_answers_every_value_it_registered() {
         "contacts": ["ops@example.com"],
         "scope": "read write \u{e9}",
         "token_endpoint_auth_method": "client_secret_post",
-        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types": ["authorization_code", "refresh_token", "password"],
         "response_types": ["code", "token"],
         "software_id": "4NRB1-0XZABZI9E6-5SM3R",
         "software_version": "2.1",

@@ -20,7 +20,8 @@ async fn the_metadata_lists_what_works() {
       ],
       "grant_types_supported": [
         "authorization_code",
-        "refresh_token"
+        "refresh_token",
+        "client_credentials"
       ],
       "introspection_endpoint": "https://auth.example.com/introspect",
       "introspection_endpoint_auth_methods_supported": [

@@ -10,7 +10,9 @@ use mcp_gateway_model::{
 };
 
 use super::{
-    ConfigArgs, load,
+    ConfigArgs,
+    clients::{self, ClientsCommand},
+    load,
     tokens::{self, TokensCommand},
 };
 use crate::{
@@ -63,6 +65,9 @@ pub(crate) enum AdminCommand {
     /// Make, show and end personal access tokens
     #[command(subcommand)]
     Tokens(TokensCommand),
+    /// Enter, show and remove clients
+    #[command(subcommand)]
+    Clients(ClientsCommand),
 }
 
 /// What is done with users.
@@ -151,6 +156,7 @@ pub(super) async fn admin(command: AdminCommand) -> Result<(), Failure> {
     let command = match command {
         AdminCommand::Users(command) => command,
         AdminCommand::Tokens(command) => return tokens::tokens(command).await,
+        AdminCommand::Clients(command) => return clients::clients(command).await,
     };
     let (order, store) = match command {
         UsersCommand::Unpin { login, store } => (Order::Unpin(login), store),
@@ -211,6 +217,7 @@ fn text(done: &Done) -> String {
         Done::Blocks(blocks) if blocks.is_empty() => "nobody is blocked".to_owned(),
         Done::Blocks(blocks) => blocks.iter().map(blocked).collect::<Vec<_>>().join("\n"),
         Done::Tokens(done) => tokens::text(done),
+        Done::Clients(done) => clients::text(done),
     }
 }
 

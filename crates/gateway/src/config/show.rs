@@ -49,5 +49,11 @@ pub(crate) fn shown(sources: &Sources, config: &Config) -> Vec<Shown> {
         value,
         origin: "configured".to_owned(),
     }));
+    let clients = config.clients.iter().map(|client| client.id.to_string());
+    all.extend(clients.map(|value| Shown {
+        name: "client",
+        value,
+        origin: "configured".to_owned(),
+    }));
     all
 }

@@ -57,6 +57,8 @@ pub(crate) struct Sources {
     given: BTreeMap<&'static str, Given>,
     /// The tables `[[resource]]`.
     pub(crate) resources: Vec<Map<String, Value>>,
+    /// The tables `[[client]]`.
+    pub(crate) clients: Vec<Map<String, Value>>,
     /// The table `scope_hierarchy`.
     pub(crate) scope_hierarchy: Option<Map<String, Value>>,
     /// The table `[limits]`.
@@ -117,17 +119,8 @@ impl Sources {
     }
 
     fn take_tables(&mut self, file: &mut Map<String, Value>, faults: &mut Faults) {
-        if let Some(value) = file.remove("resource") {
-            let tables = value.into_array().ok().and_then(|all| {
-                all.into_iter()
-                    .map(|one| one.into_table().ok())
-                    .collect::<Option<Vec<_>>>()
-            });
-            match tables {
-                Some(tables) => self.resources = tables,
-                None => faults.add("resource", "must be a list of tables: [[resource]]"),
-            }
-        }
+        self.resources = tables(file, "resource", faults);
+        self.clients = tables(file, "client", faults);
         if let Some(value) = file.remove("api_key") {
             spell_out(file, value, faults);
         }
@@ -224,6 +217,22 @@ impl Sources {
             self.given.insert(variable.name, given);
         }
     }
+}
+
+/// The tables of one name.
+fn tables(file: &mut Map<String, Value>, name: &str, faults: &mut Faults) -> Vec<Map<String, Value>> {
+    let Some(value) = file.remove(name) else {
+        return Vec::new();
+    };
+    let tables = value.into_array().ok().and_then(|all| {
+        all.into_iter()
+            .map(|one| one.into_table().ok())
+            .collect::<Option<Vec<_>>>()
+    });
+    tables.unwrap_or_else(|| {
+        faults.add(name, format!("must be a list of tables: [[{name}]]"));
+        Vec::new()
+    })
 }
 
 /// The table `[api_key]`: its keys are settings with a longer name.

@@ -71,6 +71,30 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "whose X-Forwarded-* headers are believed",
     ),
     plain(
+        "REGISTRATION",
+        "open",
+        "who may register clients: open (everybody), token (who has an initial access token), off (nobody)",
+    ),
+    secret(
+        "REGISTRATION_TOKEN",
+        "initial access tokens, 32 characters or more, separated by commas: clients that register with one pass every gate",
+    ),
+    plain(
+        "REGISTRATION_REDIRECT_HOSTS",
+        "anywhere",
+        "where clients that register without a token may be redirected to: claude.ai, *.example.com, loopback, cursor:",
+    ),
+    plain(
+        "REGISTRATION_CLIENT_CREDENTIALS",
+        "token (dev: open)",
+        "open: clients that register without a token may act for themselves too",
+    ),
+    plain(
+        "REGISTRATION_UNUSED_LIMIT",
+        "10000",
+        "how many registered clients there may be that no person ever allowed anything; the oldest make room",
+    ),
+    plain(
         "CLIENT_ID_METADATA_DOCUMENTS",
         "open",
         "clients known by the address of their description: open, off, or hosts such as claude.ai, *.example.com",

@@ -8,7 +8,7 @@ use std::{
 use actix_web::{rt, web};
 use mcp_gateway_auth_server::{
     AuthServer, GithubSettings, Settings as AuthSettings,
-    settings::{ResourceServer, SigningSettings},
+    settings::{RegistrationSettings, ResourceServer, SigningSettings},
 };
 use mcp_gateway_model::{
     access::AllowedUsers,
@@ -182,6 +182,14 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         sealing_secrets: sealing_secrets.iter().map(copy).collect(),
         offers: config.offers(),
         legacy_endpoints: config.quirks.legacy_endpoints,
+        registration: RegistrationSettings {
+            gate: config.registration.gate,
+            redirect_hosts: config.registration.redirect_hosts.clone(),
+            tokens: config.registration.tokens.iter().map(copy).collect(),
+            client_credentials: config.registration.client_credentials,
+            unused_limit: config.registration.unused_limit,
+        },
+        clients: config.clients.clone(),
         refresh_tokens: config.refresh_tokens,
         documents: config.published.documents.clone(),
         fetch: config.published.fetch.clone(),

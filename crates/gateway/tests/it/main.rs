@@ -8,6 +8,7 @@ mod algorithms;
 mod apart;
 mod api_key;
 mod check_config;
+mod clients_configuration;
 mod command_line;
 mod configuration_documents;
 mod configuration_faults;

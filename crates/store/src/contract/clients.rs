@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_gateway_model::{client::Client, clock::Timestamp, id::ClientId};
 
-use super::{get_each, get_one, grants, read};
+use super::{client_lists, get_each, get_one, grants, read};
 use crate::{
     engine::{ATTEMPTS, Answer, Engine, Raw, Swap, Then, Value, contended},
     value::encode,
@@ -22,6 +22,7 @@ pub(super) struct Use {
 }
 
 pub(super) async fn add<E: Engine>(engine: &E, client: &Client, now: Timestamp) -> Answer<()> {
+    client_lists::enlist(engine, client, now).await?;
     if client.id.is_reserved() {
         return Err(StoreError::Refused(
             "this id stands for a credential that is no client's".into(),
@@ -88,8 +89,13 @@ pub(super) async fn touch<E: Engine>(engine: &E, id: &ClientId, used: Use, now: 
         if new == old {
             return Ok(());
         }
+        // the lists are supersets: one that goes on unused is listed before, one that is used is struck after
+        client_lists::list_unused(engine, &new, now).await?;
         let then = Then::Put(written(&key, &new)?);
         if engine.swap(vec![Swap::new(key, found, then)], now).await? {
+            if new.seen && !old.seen {
+                client_lists::strike(engine, id, false).await?;
+            }
             return Ok(());
         }
     }
@@ -113,6 +119,7 @@ pub(super) async fn end<E: Engine>(engine: &E, id: &ClientId, now: Timestamp) ->
         }
     }
     engine.remove(vec![keys.client(id)]).await?;
+    client_lists::strike(engine, id, true).await?;
     Ok(ended)
 }
 
@@ -125,7 +132,7 @@ async fn record_and_marker<E: Engine>(engine: &E, id: &ClientId) -> Answer<[(Str
     get_each(engine, [engine.keys().client(id), engine.keys().ended_client(id)]).await
 }
 
-fn living(key: &str, found: Option<&Raw>, now: Timestamp) -> Answer<Option<Client>> {
+pub(super) fn living(key: &str, found: Option<&Raw>, now: Timestamp) -> Answer<Option<Client>> {
     Ok(read(key, found)?.filter(|client: &Client| !client.has_expired(now)))
 }
 

@@ -28,6 +28,19 @@ impl Reader {
         Ok(self.0.get(key)?.map(|row| row.value().1.to_vec()))
     }
 
+    /// When each record may be swept whose key begins with `prefix`, and the rest of its key.
+    pub(super) fn ends_below(&self, prefix: &str) -> Result<Vec<(u64, String)>, redb::Error> {
+        let mut found = Vec::new();
+        for row in self.0.range(prefix..)? {
+            let (key, row) = row?;
+            let Some(rest) = key.value().strip_prefix(prefix) else {
+                break;
+            };
+            found.push((row.value().0, rest.to_owned()));
+        }
+        Ok(found)
+    }
+
     /// The rest of every key that begins with `prefix`.
     pub(super) fn below(&self, prefix: &str) -> Result<Vec<String>, redb::Error> {
         let mut found = Vec::new();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mcp_gateway_store::{EmbeddedStore, RedisStore, Store, testing::RedisServer};
 
 mod blocks;
+mod client_lists;
 mod clients;
 mod codes;
 mod devices;

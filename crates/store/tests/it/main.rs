@@ -4,6 +4,7 @@ mod acl;
 mod contract;
 mod file;
 mod fixtures;
+mod flood;
 mod outages;
 mod redis;
 mod samples;

@@ -88,6 +88,17 @@ pub(crate) fn client() -> Client {
     }
 }
 
+/// A client that the operator entered.
+pub(crate) fn entered(id: &str) -> Client {
+    Client {
+        id: ClientId::parse(id).unwrap(),
+        origin: ClientOrigin::PreRegistered,
+        registration_token: None,
+        expires_at: None,
+        ..client()
+    }
+}
+
 pub(crate) fn login() -> Login {
     Login {
         client: ClientId::parse("https://client.example/{ring}").unwrap(),

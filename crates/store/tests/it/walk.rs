@@ -15,8 +15,8 @@ use mcp_gateway_model::{
 use mcp_gateway_store::{DeviceAsked, Rate, Sealed, Store};
 
 use crate::samples::{
-    NOW, after, begun, browser, client, code_of, device, digest, document, grant_of, login, presented, ring,
-    user_of,
+    NOW, after, begun, browser, client, code_of, device, digest, document, entered, grant_of, login,
+    presented, ring, user_of,
 };
 
 /// What a walk left behind.
@@ -29,6 +29,8 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
     let (client, ended) = (client(), client());
     store.add_client(&client, NOW).await.unwrap();
     store.add_client(&ended, NOW).await.unwrap();
+    store.bound_unused_clients(&client, 100, NOW).await.unwrap();
+    store.add_client(&entered("robot"), NOW).await.unwrap();
     store.end_client(&ended.id, NOW).await.unwrap();
     store.put_login(&digest("state"), &login(), NOW).await.unwrap();
     let asked = store.ask_by_device(&digest("BCDFGHJK"), &device(), NOW).await;

@@ -81,6 +81,8 @@ fragile!(Devices {
 
 fragile!(Store {
     fn add_client(client: &Client, now: Timestamp) -> ();
+    fn entered_clients(now: Timestamp) -> Vec<Client>;
+    fn bound_unused_clients(client: &Client, most: u32, now: Timestamp) -> u64;
     fn client(id: &ClientId, now: Timestamp) -> Option<Client>;
     fn replace_client(client: &Client, now: Timestamp) -> Replaced;
     fn touch_client(id: &ClientId, until: Option<Timestamp>, seen: bool, now: Timestamp) -> ();

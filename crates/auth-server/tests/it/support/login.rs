@@ -12,7 +12,7 @@ use std::{
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use mcp_gateway_auth_server::{
     AuthServer, DeviceGrant, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens,
-    Settings, routes, settings::SigningSettings,
+    RegistrationSettings, Settings, routes, settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::{AllowedUsers, MembershipLife},
@@ -247,6 +247,8 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
             ..SigningSettings::default()
         },
         offers: Offers::default(),
+        registration: RegistrationSettings::default(),
+        clients: Vec::new(),
         refresh_tokens: RefreshTokens::default(),
         documents: DocumentPolicy::Open,
         fetch: FetchSettings::default(),

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use mcp_gateway_auth_server::{
-    DeviceGrant, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens, Settings,
-    settings::SigningSettings,
+    DeviceGrant, DocumentPolicy, FetchSettings, GithubSettings, Lifetimes, Limits, RefreshTokens,
+    RegistrationSettings, Settings, settings::SigningSettings,
 };
 use mcp_gateway_model::{
     access::{AllowedUsers, MembershipLife},
@@ -87,6 +87,8 @@ pub(crate) fn settings() -> Settings {
             ..SigningSettings::default()
         },
         offers: Offers::default(),
+        registration: RegistrationSettings::default(),
+        clients: Vec::new(),
         refresh_tokens: RefreshTokens::default(),
         documents: DocumentPolicy::Open,
         fetch: FetchSettings::default(),

@@ -1,0 +1,86 @@
+//! What a store holds of a flood of registrations: as many as the bound says, in records and in bytes.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a store that gives no answer fails the test"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use mcp_gateway_model::client::Client;
+use mcp_gateway_store::{EmbeddedStore, Rate, RedisStore, Store, testing::RedisServer};
+
+use crate::samples::{NOW, after, client, digest};
+
+/// How many clients that nobody uses may be there.
+const MOST: u32 = 50;
+/// How many register, each from another address.
+const FLOOD: u64 = 1000;
+/// The most bytes that one may take, with its key and its place in the list.
+const EACH: usize = 9 * 1024;
+
+/// A registration as large as one may be.
+fn large(n: u64) -> Client {
+    let mut client = client();
+    client.metadata.client_uri = Some(format!("https://client.example.com/{n}/{}", "x".repeat(7 * 1024)));
+    client.expires_at = Some(after(86_400 + n));
+    client
+}
+
+async fn flood(store: &dyn Store) {
+    let rate = Rate {
+        count: 20,
+        period: Duration::from_secs(3600),
+        burst: 5,
+    };
+    for n in 0..FLOOD {
+        let client = large(n);
+        let address = digest(&format!("address {n}"));
+        assert_eq!(store.take_permit(&address, rate, NOW).await.unwrap(), None);
+        store.add_client(&client, NOW).await.unwrap();
+        store.bound_unused_clients(&client, MOST, NOW).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_holds_no_more_of_a_flood_than_the_bound() {
+    let server = RedisServer::start();
+    flood(&RedisStore::connect(&server.options()).unwrap()).await;
+    let (permits, rest): (Vec<_>, Vec<_>) = server
+        .dump()
+        .into_iter()
+        .partition(|(key, _)| key.starts_with("mcpgw:permit:"));
+    let clients = rest.iter().filter(|(key, _)| key.starts_with("mcpgw:client:"));
+    assert_eq!(clients.count(), MOST as usize);
+    // beside them the list and the mark of the schema
+    assert_eq!(rest.len(), MOST as usize + 2);
+    let bytes = |all: &[(String, Vec<u8>)]| {
+        all.iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum::<usize>()
+    };
+    assert!(bytes(&rest) < MOST as usize * EACH, "{}", bytes(&rest));
+    // what is remembered of an address is small, and gone in minutes
+    assert!(bytes(&permits) < permits.len() * 128, "{}", bytes(&permits));
+    let mut connection = server.connection();
+    for (key, _) in &permits {
+        let left: i64 = redis::cmd("PTTL").arg(key).query(&mut connection).unwrap();
+        assert!((1..=300_000).contains(&left), "{key}: {left}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_holds_no_more_of_a_flood_than_the_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = Arc::new(EmbeddedStore::open(&path).unwrap());
+    flood(&*store).await;
+    let mut there = 0;
+    let unused = large(FLOOD);
+    store.add_client(&unused, NOW).await.unwrap();
+    // one more makes room for itself, and only for itself
+    there += store.bound_unused_clients(&unused, MOST, NOW).await.unwrap();
+    assert_eq!(there, 1);
+    // a flood unbounded would take more than 7 MB; the pages of what went are used again
+    let length = std::fs::metadata(&path).unwrap().len();
+    assert!(length < 5 << 20, "{length}");
+}
