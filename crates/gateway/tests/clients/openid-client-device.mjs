@@ -21,23 +21,22 @@ async function answer(browser) {
     seen.push(await page.title());
     await picture(page, name);
   };
+  const arrive = (act) => Promise.all([page.waitForNavigation(), act()]);
+  const enter = () => arrive(() => page.keyboard.press("Enter"));
   await page.goto(asked.verification_uri);
   await see("entry");
   await page.keyboard.type("bcdf ghjk");
-  await page.keyboard.press("Enter");
-  await page.waitForLoadState();
+  await enter();
   await see("wrong");
   await page.keyboard.type(asked.user_code.toLowerCase().replace("-", " "));
-  await page.keyboard.press("Enter");
-  await page.waitForLoadState();
+  await enter();
   await see("consent");
   const button = page.locator(`form[action$="/consent"] button[value="${decision}"]`);
   await button.focus();
-  await page.keyboard.press("Enter");
-  await page.waitForLoadState();
+  await enter();
   if (page.url().includes("/login/oauth/authorize")) {
-    await page.locator("button", { hasText: "octocat" }).first().click();
-    await page.waitForLoadState();
+    const octocat = page.locator("button", { hasText: "octocat" }).first();
+    await arrive(() => octocat.click());
   }
   await see("end");
   await context.close();
