@@ -16,8 +16,9 @@ use crate::{
     machine,
     measure::{disturbed, finish, sample},
     progress::note,
-    report::{Figure, Goal, Report},
+    report::{Goal, Report},
     requests::{self, Registered},
+    samples::Figure,
     seed::{Kind, Pattern, Seed},
     stage::{Keeps, Server, Stage, field},
 };

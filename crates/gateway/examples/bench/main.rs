@@ -24,6 +24,7 @@ mod progress;
 mod record;
 mod report;
 mod requests;
+mod samples;
 mod seed;
 mod stage;
 mod traefik;

@@ -4,38 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 
-/// A number that was measured several times.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Figure {
-    pub(crate) median: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
-}
-
-impl Figure {
-    /// The median and the spread.
-    pub(crate) fn of(values: &[f64]) -> Option<Self> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let (least, most) = (*sorted.first()?, *sorted.last()?);
-        let middle = sorted.len() / 2;
-        let median = if sorted.len().is_multiple_of(2) {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        } else {
-            sorted[middle]
-        };
-        Some(Self { median, least, most })
-    }
-
-    /// Something that was measured once.
-    pub(crate) const fn once(value: f64) -> Self {
-        Self {
-            median: value,
-            least: value,
-            most: value,
-        }
-    }
-}
+use crate::samples::{Figure, Of, Samples};
 
 /// What a figure should be.
 #[derive(Clone, Copy, Debug)]
@@ -111,64 +80,12 @@ fn short(number: f64) -> String {
     }
 }
 
-/// One run against one server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    /// Requests a second.
-    pub(crate) rate: f64,
-    /// Microseconds.
-    pub(crate) p50: f64,
-    /// Microseconds.
-    pub(crate) p99: f64,
-    /// Microseconds of processor time of the server for each request.
-    pub(crate) processor: f64,
-    /// The share of the run in which the server was on its processor.
-    pub(crate) busy: f64,
-}
-
-/// All runs: by what was asked and over how many connections.
-#[derive(Debug, Default)]
-pub(crate) struct Samples(BTreeMap<(String, usize), Vec<Sample>>);
-
-/// Which number of a sample.
-pub(crate) type Of = fn(&Sample) -> f64;
-
-impl Samples {
-    pub(crate) fn push(&mut self, name: &str, connections: usize, sample: Sample) {
-        self.0
-            .entry((name.to_owned(), connections))
-            .or_default()
-            .push(sample);
-    }
-
-    fn get(&self, name: &str, connections: usize) -> &[Sample] {
-        self.0
-            .get(&(name.to_owned(), connections))
-            .map_or(&[], Vec::as_slice)
-    }
-
-    /// A number of each run.
-    pub(crate) fn all(&self, name: &str, connections: usize, of: Of) -> Vec<f64> {
-        self.get(name, connections).iter().map(of).collect()
-    }
-
-    /// Compares two, round by round.
-    pub(crate) fn compare(
-        &self,
-        (one, other): (&str, &str),
-        connections: usize,
-        of: Of,
-        with: fn(f64, f64) -> f64,
-    ) -> Result<Figure, String> {
-        let one = self.all(one, connections, of);
-        let other = self.all(other, connections, of);
-        let rounds: Vec<_> = one.iter().zip(&other).map(|(a, b)| with(*a, *b)).collect();
-        Figure::of(&rounds).ok_or_else(|| "nothing to compare with".into())
-    }
-
-    /// The ratio of two, round by round.
-    pub(crate) fn ratio(&self, pair: (&str, &str), connections: usize, of: Of) -> Result<Figure, String> {
-        self.compare(pair, connections, of, |a, b| a / b)
+/// A number with so many places; nothing for what was not measured.
+fn places(number: f64, places: usize) -> String {
+    if number.is_nan() {
+        String::new()
+    } else {
+        format!("{number:.places$}")
     }
 }
 
@@ -241,16 +158,41 @@ impl Report {
         let head = ["figure", "goal", "measured", "spread", ""];
         text.push('\n');
         text.push_str(&table(&head, &goals.collect::<Vec<_>>()));
-        if !self.samples.0.is_empty() {
+        if !self.samples.is_empty() {
             text.push('\n');
             text.push_str(&self.runs());
+            let idle = self.idle();
+            if !idle.is_empty() {
+                let _infallible = writeln!(
+                    text,
+                    "\nNot the server but something else was the limit, at 32 connections, in: {}.",
+                    idle.join("; ")
+                );
+            }
         }
         text
     }
 
+    /// What did not keep its server busy over 32 connections.
+    fn idle(&self) -> Vec<&str> {
+        let of_32 = self
+            .samples
+            .iter()
+            .filter(|((_, connections), _)| *connections == 32);
+        of_32
+            .filter(|(_, samples)| {
+                let busy: Vec<_> = samples.iter().map(|s| s.busy).collect();
+                Figure::of(&busy).is_some_and(|busy| busy.median < 0.9)
+            })
+            .map(|((name, _), _)| name.as_str())
+            // there, the verifier and the server behind share Traefik's core
+            .filter(|name| !name.starts_with("through Traefik"))
+            .collect()
+    }
+
     /// The single rates, which hold for this machine only.
     fn runs(&self) -> String {
-        let rows = self.samples.0.iter().map(|((name, connections), samples)| {
+        let rows = self.samples.iter().map(|((name, connections), samples)| {
             let median = |of: Of| {
                 let values: Vec<_> = samples.iter().map(of).collect();
                 Figure::of(&values).map_or(f64::NAN, |figure| figure.median)
@@ -258,11 +200,11 @@ impl Report {
             vec![
                 name.clone(),
                 connections.to_string(),
-                format!("{:.0}", median(|s| s.rate)),
-                format!("{:.0}", median(|s| s.p50)),
-                format!("{:.0}", median(|s| s.p99)),
-                format!("{:.1}", median(|s| s.processor)),
-                format!("{:.0} %", median(|s| s.busy) * 100.0),
+                places(median(|s| s.rate), 0),
+                places(median(|s| s.p50), 0),
+                places(median(|s| s.p99), 0),
+                places(median(|s| s.processor), 1),
+                places(median(|s| s.busy) * 100.0, 0),
             ]
         });
         let head = [
@@ -272,7 +214,7 @@ impl Report {
             "p50 us",
             "p99 us",
             "cpu us",
-            "server busy",
+            "server busy %",
         ];
         table(&head, &rows.collect::<Vec<_>>())
     }
@@ -293,7 +235,7 @@ impl Report {
                 "not_measured": line.found.as_ref().err(), "verdict": line.verdict(),
             })
         });
-        let runs = self.samples.0.iter().flat_map(|((name, connections), samples)| {
+        let runs = self.samples.iter().flat_map(|((name, connections), samples)| {
             samples.iter().map(move |s| {
                 json!({
                     "asked": name, "connections": connections, "rate": s.rate, "p50_us": s.p50, "p99_us": s.p99,
@@ -335,6 +277,7 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::Sample;
 
     fn report() -> Report {
         let mut report = Report::new("speed", vec![("date", "today".into())]);
@@ -363,6 +306,22 @@ mod tests {
         report.line("ratio", "", Goal::AtLeast(0.95), Ok(figure));
         assert_eq!(report.missed(), 1);
         assert!(report.text().contains("missed"), "{}", report.text());
+    }
+
+    #[test]
+    fn a_rate_that_something_else_limited_is_pointed_out() {
+        let mut report = report();
+        assert!(report.idle().is_empty());
+        let lazy = Sample {
+            rate: 10.0,
+            p50: 1.0,
+            p99: 2.0,
+            processor: 3.0,
+            busy: 0.5,
+        };
+        report.samples.push("lazy", 32, lazy);
+        assert_eq!(report.idle(), ["lazy"]);
+        assert!(report.text().contains("at 32 connections, in: lazy."));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use crate::{
     Answer,
     key::Key,
     progress::{millis, note, now},
-    report::{Figure, Goal},
+    report::Goal,
     requests,
+    samples::Figure,
     seed::{Kind, Pattern},
     stage::{Keeps, Server, Stage},
 };

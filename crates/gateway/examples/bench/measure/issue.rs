@@ -13,8 +13,9 @@ use crate::{
     key::Key,
     predecessor::Predecessor,
     progress::note,
-    report::{Figure, Goal, Sample},
+    report::Goal,
     requests::{self, Registered},
+    samples::{Figure, Sample},
     seed::{Kind, Pattern, Seed},
     stage::{self, Keeps, Server, Stage, field},
 };
@@ -131,13 +132,13 @@ impl Set {
             .args(["--millis", &bench.slice.as_millis().to_string()])
             .output()?;
         let rate: f64 = String::from_utf8_lossy(&output.stdout).trim().parse()?;
-        let each = 1e6 / rate;
+        // a loop has no requests: only its rate is measured
         let sample = Sample {
             rate,
-            p50: each,
-            p99: each,
-            processor: each,
-            busy: 1.0,
+            p50: f64::NAN,
+            p99: f64::NAN,
+            processor: f64::NAN,
+            busy: f64::NAN,
         };
         let name = format!("bare signing, {}", key.algorithm);
         bench.report.samples.push(&name, connections, sample);

@@ -23,7 +23,8 @@ use crate::{
     process::Process,
     progress::{micros, note, result},
     record,
-    report::{Report, Sample},
+    report::Report,
+    samples::Sample,
 };
 
 /// Over how many connections.

@@ -15,8 +15,9 @@ use super::{
 use crate::{
     Answer,
     progress::{millis, note, now},
-    report::{Figure, Goal},
+    report::Goal,
     requests,
+    samples::Figure,
     seed::{Kind, Pattern},
     stage::{Keeps, Stage},
 };

@@ -12,8 +12,9 @@ use crate::{
     key::Key,
     process::answers,
     progress::{millis, note, now},
-    report::{Figure, Goal},
+    report::Goal,
     requests,
+    samples::Figure,
     seed::{Kind, Pattern, Seed},
     stage::{Keeps, Stage},
 };
