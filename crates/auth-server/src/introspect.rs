@@ -49,7 +49,7 @@ pub(crate) async fn introspect(
     match &token {
         Presented::Personal(grant) => audiences = still_open(&context, grant, audiences).await?,
         Presented::Access(_) => {
-            audiences.retain(|audience| memberships::stand(&context, token.grant(), audience))
+            audiences.retain(|audience| memberships::stand(&context, token.grant(), audience));
         }
         Presented::Refresh(_) => {}
     }
