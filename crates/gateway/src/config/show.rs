@@ -1,5 +1,6 @@
 //! The effective configuration for people and programs, secrets redacted.
 
+use mcp_gateway_model::resource::Resource;
 use serde::Serialize;
 
 use super::{Config, sources::Sources, variables::VARIABLES};
@@ -55,5 +56,39 @@ pub(crate) fn shown(sources: &Sources, config: &Config) -> Vec<Shown> {
         value,
         origin: "configured".to_owned(),
     }));
+    let governed = config
+        .resources
+        .iter()
+        .map(|resource| (resource.uri.to_string(), &**resource));
+    let below = config
+        .resources
+        .wildcards()
+        .map(|w| (w.to_string(), w.resource()));
+    all.extend(
+        governed
+            .chain(below)
+            .filter_map(|(uri, resource)| rules(&uri, resource)),
+    );
     all
+}
+
+/// What a resource with rules is like; what its router needs depends on it.
+fn rules(uri: &str, resource: &Resource) -> Option<Shown> {
+    let policy = &resource.policy;
+    let bodies = match (policy.reads_messages(), policy.trust_mcp_headers) {
+        (false, _) => "no bodies are read",
+        (true, false) => "bodies are read: the proxy must hand them on (forwardBody)",
+        (true, true) => {
+            "bodies are read where the proxy hands them on, else Mcp-Method and Mcp-Name are believed"
+        }
+    };
+    (policy.rules() > 0).then(|| Shown {
+        name: "rules",
+        value: format!(
+            "{uri}: {} of them for the scopes {}; {bodies}",
+            policy.rules(),
+            resource.scopes
+        ),
+        origin: "configured".to_owned(),
+    })
 }

@@ -168,3 +168,31 @@ async fn a_hierarchy_that_goes_in_circles_is_a_fault() {
         Asked::small().toml(line).has_one_fault(setting, problem).await;
     }
 }
+
+#[tokio::test]
+async fn check_config_says_whether_bodies_have_to_be_handed_on() {
+    for (lines, said) in [
+        (
+            "rule = [{ tools = [\"x\"], scopes = [\"write\"] }]",
+            "(forwardBody)",
+        ),
+        (
+            "rule = [{ methods = [\"DELETE\"], scopes = [\"write\"] }]",
+            "no bodies are read",
+        ),
+        (
+            "trust_mcp_headers = true\nrule = [{ tools = [\"x\"], scopes = [\"write\"] }]",
+            "Mcp-Name are believed",
+        ),
+    ] {
+        let (value, _) = resource(lines).effective("rules").await;
+        assert!(
+            value.starts_with("https://echo.gateway.test/mcp: 1 of them"),
+            "{value}"
+        );
+        assert!(
+            value.contains("admin read write") && value.contains(said),
+            "{value}"
+        );
+    }
+}

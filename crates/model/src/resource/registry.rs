@@ -239,14 +239,24 @@ impl Resources {
             if paths_matter && is_ambiguous(path) {
                 return None;
             }
-            return candidates
-                .into_iter()
-                .filter(|r| is_below(path, r.uri.path()))
-                .max_by_key(|r| r.uri.path().len())
-                .map(|r| Protected {
-                    identity: r.uri.clone(),
-                    resource: Arc::clone(r),
-                });
+            let longest = |below: &dyn Fn(&str) -> bool| {
+                let matching = candidates.iter().filter(|r| below(r.uri.path()));
+                matching.max_by_key(|r| r.uri.path().len())
+            };
+            let found = longest(&|prefix| is_below(path, prefix))?;
+            // a server that ignores the case of letters would take it for another resource's path
+            let has_likeness = || {
+                let lower = path.to_ascii_lowercase();
+                let alike = longest(&|prefix| is_below(&lower, &prefix.to_ascii_lowercase()));
+                alike.is_some_and(|r| r.uri.path().len() > found.uri.path().len())
+            };
+            if candidates.len() > 1 && has_likeness() {
+                return None;
+            }
+            return Some(Protected {
+                identity: found.uri.clone(),
+                resource: Arc::clone(found),
+            });
         }
         let wildcard = self.wildcard(&authority)?;
         if wildcard.resource.policy.reads_paths() && is_ambiguous(path) {

@@ -68,6 +68,12 @@ impl Policy {
         }
     }
 
+    /// How many rules there are.
+    #[must_use]
+    pub const fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
     /// Whether any rule looks at HTTP methods.
     #[must_use]
     pub const fn reads_http_methods(&self) -> bool {

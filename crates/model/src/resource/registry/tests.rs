@@ -36,6 +36,20 @@ fn the_longest_prefix_by_segments_wins() {
 }
 
 #[test]
+fn a_path_that_is_like_that_of_a_narrower_resource_in_another_case_means_none() {
+    let resources = two_on_one_host();
+    for path in ["/a/B", "/a/B/x"] {
+        assert!(resources.at("h.example.com", path).is_none(), "{path}");
+    }
+    let uris = ["https://h.example.com/a", "https://h.example.com/A"];
+    let both = Resources::new(uris.map(resource).into(), vec![], "auth.example.com");
+    for uri in uris {
+        let path = uri.trim_start_matches("https://h.example.com");
+        assert_eq!(both.at("h.example.com", path).unwrap().identity.as_str(), uri);
+    }
+}
+
+#[test]
 fn a_path_that_could_mean_another_resource_means_none() {
     let resources = two_on_one_host();
     for path in [
