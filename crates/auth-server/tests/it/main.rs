@@ -38,6 +38,7 @@ mod rfc6749_refresh;
 mod rfc6749_token;
 mod rfc7009;
 mod rfc7523;
+mod rfc7523_published;
 mod rfc7523_signatures;
 mod rfc7591;
 mod rfc7591_bounds;
