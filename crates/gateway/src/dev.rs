@@ -35,6 +35,11 @@ const OBEYED: &[&str] = &[
     "JWT_ALGORITHM",
     "AUTHORIZATION_RESPONSE_ISS",
     "SHUTDOWN_DELAY",
+    "CLIENT_ID_METADATA_DOCUMENTS",
+    "FETCH_ALLOWED_NETWORKS",
+    "FETCH_PORTS",
+    "FETCH_CA_FILE",
+    "FETCH_DNS_SERVERS",
 ];
 const CLIENT_ID: &str = "gateway-dev";
 /// How long what is in flight may take at the end, in seconds. Clients keep streams open that never finish, and a person

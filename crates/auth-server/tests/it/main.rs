@@ -18,6 +18,7 @@ mod device_page;
 mod documents;
 mod documents_down;
 mod documents_kept;
+mod documents_keys;
 mod faults;
 mod flood;
 mod github;

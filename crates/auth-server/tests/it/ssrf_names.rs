@@ -250,7 +250,7 @@ async fn a_name_that_is_public_first_and_then_is_not_is_resolved_once() {
 }
 
 #[actix_web::test]
-async fn neither_a_redirect_nor_a_proxy_of_the_environment_leads_anywhere_else() {
+async fn no_redirect_leads_anywhere_else() {
     let (publisher, trap) = (Publisher::start(), Trap::set());
     let site = Site::start_with(|settings| settings.fetch = publisher.settings()).await;
     for (number, location) in [

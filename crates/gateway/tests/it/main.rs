@@ -14,6 +14,7 @@ mod configuration_documents;
 mod configuration_faults;
 mod configuration_rules;
 mod configuration_sources;
+mod described;
 mod dev;
 mod directory;
 mod edge;
