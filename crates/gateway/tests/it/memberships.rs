@@ -114,6 +114,4 @@ async fn a_github_that_is_away_too_long_lets_nobody_through_until_it_is_back() {
         verify(&pair.verifier, &refreshed.access).await.status(),
         StatusCode::OK
     );
-    let refused = pair.verifier.lines();
-    assert!(refused.iter().any(|line| line["reason"] == "membership_stale"));
 }
