@@ -16,6 +16,7 @@ use crate::{
     machine,
     measure::{disturbed, finish, sample},
     progress::note,
+    record,
     report::{Goal, Report},
     requests::{self, Registered},
     samples::Figure,
@@ -76,6 +77,9 @@ pub(crate) async fn measure(arguments: &Growth) -> Answer<ExitCode> {
     let cores = Cores::take()?;
     let mut report = Report::new("growth", machine::describe(cores)?);
     disturbed(&mut report)?;
+    if arguments.record.is_some() {
+        record::allowed(&report, common.quick)?;
+    }
     let amount = if common.quick {
         Amount {
             rounds: 1,

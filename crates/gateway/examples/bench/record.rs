@@ -11,11 +11,11 @@ const END: &str = "<!-- end of measured:";
 /// What others may use of the processors, in percent.
 const QUIET: u64 = 3;
 
-/// Replaces the recorded figures of the same measurement.
+/// Whether a run is worth recording; asked before it as well, so that nobody waits for nothing.
 ///
 /// # Errors
-/// For a quick run, on a machine that is not quiet, and when the document has no place for it.
-pub(crate) fn write(document: &Path, report: &Report, quick: bool) -> Answer<()> {
+/// For a quick run, and on a machine that is not quiet.
+pub(crate) fn allowed(report: &Report, quick: bool) -> Answer<()> {
     if quick {
         return Err("a quick run is not recorded: its figures mean too little".into());
     }
@@ -26,6 +26,15 @@ pub(crate) fn write(document: &Path, report: &Report, quick: bool) -> Answer<()>
         )
         .into());
     }
+    Ok(())
+}
+
+/// Replaces the recorded figures of the same measurement.
+///
+/// # Errors
+/// As [`allowed`], and when the document has no place for it.
+pub(crate) fn write(document: &Path, report: &Report, quick: bool) -> Answer<()> {
+    allowed(report, quick)?;
     let name = report.name;
     let text = fs::read_to_string(document)?;
     let (begin, end) = (format!("{BEGIN} {name} -->"), format!("{END} {name} -->"));

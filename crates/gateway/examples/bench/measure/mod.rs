@@ -138,6 +138,9 @@ pub(crate) async fn speed(arguments: &Speed) -> Answer<ExitCode> {
         bench.report.note("predecessor", machine::python(python));
     }
     disturbed(&mut bench.report)?;
+    if arguments.record.is_some() {
+        record::allowed(&bench.report, quick)?;
+    }
     for part in PARTS {
         if !arguments.only.is_empty() && !arguments.only.iter().any(|only| only == part) {
             continue;
