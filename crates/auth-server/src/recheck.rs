@@ -90,8 +90,10 @@ impl AuthServer {
     ) -> Result<(Rechecked, bool), StoreError> {
         let mut done = Rechecked::default();
         let mut told = None;
+        // not for longer than until the next recheck is due
+        let until = now.plus(CLAIM.min(self.settings.memberships.recheck));
         for grant in grants {
-            let claimed = self.store.claim_recheck(&grant.id, now.plus(CLAIM), now).await?;
+            let claimed = self.store.claim_recheck(&grant.id, until, now).await?;
             let Some(sealed) = claimed else { continue };
             let token = memberships::open(self, &grant.id, &sealed).ok();
             let answer = match (&told, token) {
