@@ -18,7 +18,7 @@ use crate::{
     pages::text,
     request::Context,
 };
-pub(crate) use asked::{Asked, granted};
+pub(crate) use asked::{Asked, client_may_ask_for, granted};
 
 /// `GET /authorize`.
 pub(crate) async fn authorize(context: Context, request: HttpRequest) -> HttpResponse {

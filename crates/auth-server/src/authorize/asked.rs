@@ -112,7 +112,11 @@ fn client_may_ask_for_codes(client: &Client) -> Result<(), Rejection> {
 }
 
 /// The operator may have named the resources that a client is for.
-fn client_may_ask_for(client: &Client, settings: &Settings, target: &Target) -> Result<(), Rejection> {
+pub(crate) fn client_may_ask_for(
+    client: &Client,
+    settings: &Settings,
+    target: &Target,
+) -> Result<(), Rejection> {
     match reach(client, &settings.resources, target) {
         Reach::Named | Reach::Unsaid => Ok(()),
         Reach::NotNamed => Err(Rejection::new(

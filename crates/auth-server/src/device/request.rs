@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{INTERVAL, LIFETIME, UserCode, may_ask};
 use crate::{
     audit::{Event, Line},
-    authorize::granted,
+    authorize::{client_may_ask_for, granted},
     client_auth::{AuthenticatedClient, Credentials, authenticate, claimed},
     client_life,
     door::Rejection,
@@ -99,6 +99,7 @@ fn wanted(
         .resources
         .resolve(form.get("resource"))
         .map_err(|why| Rejection::new(ErrorCode::InvalidTarget, why.to_string(), "bad_target"))?;
+    client_may_ask_for(client, settings, &target)?;
     let requested = ScopeSet::parse(form.get("scope").unwrap_or_default())
         .map_err(|why| Rejection::new(ErrorCode::InvalidScope, why.to_string(), "bad_scope"))?;
     Ok(DeviceRequest {

@@ -20,6 +20,8 @@ pub(crate) struct Asker {
     id: String,
     /// The host where it is described, which nobody else can claim.
     publisher: Option<String>,
+    /// Whether the operator entered it.
+    is_entered: bool,
 }
 
 impl Asker {
@@ -33,6 +35,7 @@ impl Asker {
                 .then(|| documents::host_of(&client.id))
                 .flatten()
                 .map(|host| text::shown(&host, 200)),
+            is_entered: client.origin == ClientOrigin::PreRegistered,
         }
     }
 }

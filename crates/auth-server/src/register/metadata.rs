@@ -14,7 +14,11 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{gate::RegistrationSettings, redirects};
-use crate::{client_auth::ClientKeys, door::Rejection, settings::Settings};
+use crate::{
+    client_auth::ClientKeys,
+    door::Rejection,
+    settings::{DeviceGrant, Settings},
+};
 
 /// The most characters a name may have.
 const NAME_LENGTH: usize = 200;
@@ -31,6 +35,8 @@ const SCOPES: usize = 100;
 pub(crate) struct Rules<'a> {
     pub(super) issuer: &'a Issuer,
     gate: Held<'a>,
+    /// Whether it may be for devices.
+    devices: bool,
 }
 
 /// By whom metadata was written, and so what it may say.
@@ -49,19 +55,28 @@ impl<'a> Rules<'a> {
         Self {
             issuer: &settings.issuer,
             gate: Held::Registered(&settings.registration, origin),
+            devices: matches!(settings.device_grant, DeviceGrant::Open),
         }
     }
 
     /// For the description of a client, which is made for many servers.
     pub(crate) const fn of_document(issuer: &'a Issuer) -> Self {
         let gate = Held::Described;
-        Self { issuer, gate }
+        Self {
+            issuer,
+            gate,
+            devices: true,
+        }
     }
 
     /// For a client that the operator enters.
     pub(crate) const fn of_entry(issuer: &'a Issuer) -> Self {
         let gate = Held::Entered;
-        Self { issuer, gate }
+        Self {
+            issuer,
+            gate,
+            devices: true,
+        }
     }
 
     /// Whether a redirect URI is one that the operator wants.
@@ -211,15 +226,20 @@ fn grant_types(
         return Ok(GrantType::BY_CONSENT.to_vec());
     };
     let is_named = |grant_type: GrantType| named.iter().any(|text| text == grant_type.as_str());
+    let for_devices = rules.devices && is_named(GrantType::DeviceCode);
     let mut granted = match (
         is_named(GrantType::AuthorizationCode),
         is_named(GrantType::RefreshToken),
     ) {
         (true, false) => vec![GrantType::AuthorizationCode],
+        (false, true) if for_devices => vec![GrantType::RefreshToken],
         // Without a code there is never anything to refresh.
         (_, true) => GrantType::BY_CONSENT.to_vec(),
         (false, false) => Vec::new(),
     };
+    if for_devices {
+        granted.push(GrantType::DeviceCode);
+    }
     if is_named(GrantType::ClientCredentials) && may_act(auth_method, rules)? {
         granted.push(GrantType::ClientCredentials);
     }
