@@ -116,7 +116,14 @@ pub(super) async fn clients(command: ClientsCommand) -> Result<(), Failure> {
     };
     match (&secret, store.json) {
         (None, true) => say_json(&done),
-        (Some(secret), true) => say_json(&json!({ "added": done, "client_secret": secret.reveal() })),
+        (Some(secret), true) => {
+            let Done::Added(client) = &done else {
+                return Err(Failure::Runtime(
+                    "the answer is not about a new client".to_owned(),
+                ));
+            };
+            say_json(&json!({ "added": client, "client_secret": secret.reveal() }));
+        }
         (None, false) => say(&text(&done)),
         (Some(secret), false) => {
             say(&text(&done));

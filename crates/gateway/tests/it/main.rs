@@ -9,6 +9,7 @@ mod apart;
 mod api_key;
 mod check_config;
 mod clients_configuration;
+mod clients_entered;
 mod command_line;
 mod configuration_documents;
 mod configuration_faults;
