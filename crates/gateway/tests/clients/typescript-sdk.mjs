@@ -1,9 +1,9 @@
 // The official TypeScript SDK: discovers, registers, sends the person to Chromium, calls a tool, refreshes, calls again.
-// Usage: typescript-sdk.mjs <1|2> <MCP URL> [user]
+// Usage: typescript-sdk.mjs <1|2> <MCP URL> [user] [address of its metadata document, in place of a registration]
 import { createServer } from "node:http";
 import { openBrowser, walk } from "./browser.mjs";
 
-const [major, mcpUrl, user = "octocat"] = process.argv.slice(2);
+const [major, mcpUrl, user = "octocat", clientMetadataUrl] = process.argv.slice(2);
 
 async function load() {
   if (major === "2") {
@@ -34,6 +34,7 @@ let walked;
 const browser = await openBrowser();
 const provider = {
   redirectUrl,
+  clientMetadataUrl,
   clientMetadata: {
     client_name: `TypeScript SDK ${major}`,
     redirect_uris: [redirectUrl],

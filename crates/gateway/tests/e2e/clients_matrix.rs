@@ -4,6 +4,8 @@
 
 mod bridges;
 mod claude;
+mod credentials;
+mod document;
 mod editors;
 mod inspector;
 mod legacy;

@@ -3,7 +3,14 @@
 pub(crate) mod browser;
 pub(crate) mod flow;
 pub(crate) mod mcp;
+#[expect(dead_code, reason = "the auth-server's own tests need more of it")]
+#[path = "../../../auth-server/tests/it/support/names.rs"]
+pub(crate) mod names;
 pub(crate) mod person;
 pub(crate) mod process;
+pub(crate) mod published;
+#[expect(dead_code, reason = "the auth-server's own tests need more of it")]
+#[path = "../../../auth-server/tests/it/support/signer.rs"]
+pub(crate) mod signer;
 pub(crate) mod traefik;
 pub(crate) mod world;

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::replay::{Ask, Credentials, Replay};
+use super::{
+    credentials::Credentials,
+    replay::{Ask, Replay},
+};
 
 fn mcp_remote(port: u16) -> Value {
     json!({

@@ -3,7 +3,10 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::replay::{Ask, Credentials, Discovered, Replay, text, wanted};
+use super::{
+    credentials::Credentials,
+    replay::{Ask, Discovered, Replay, text, wanted},
+};
 use crate::support::process::free_port;
 
 const CALLBACK: &str = "https://claude.ai/api/mcp/auth_callback";

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::replay::{Ask, Credentials, Replay, text, wanted};
+use super::{
+    credentials::Credentials,
+    replay::{Ask, Replay, text, wanted},
+};
 
 #[tokio::test]
 async fn cursor_registers_its_scheme_an_https_and_a_loopback_callback_together() {

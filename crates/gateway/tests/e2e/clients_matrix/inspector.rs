@@ -3,7 +3,10 @@
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::replay::{Ask, Challenge, Credentials, Discovered, Held, Replay, text};
+use super::{
+    credentials::Credentials,
+    replay::{Ask, Challenge, Discovered, Held, Replay, text},
+};
 use crate::support::flow::VERIFIER;
 
 const ORIGIN: &str = "http://localhost:6274";

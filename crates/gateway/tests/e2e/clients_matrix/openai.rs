@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::replay::{Ask, Credentials, Replay, wanted};
+use super::{
+    credentials::Credentials,
+    replay::{Ask, Replay, wanted},
+};
 use crate::support::process::free_port;
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use reqwest::{
 use serde_json::{Value, json};
 use url::Url;
 
+use super::credentials::Credentials;
 use crate::support::{
     flow::VERIFIER,
     person::{OCTOCAT, Person},
@@ -40,14 +41,6 @@ pub(super) struct Discovered {
     pub(super) server: Value,
 }
 
-/// How a client says who it is.
-pub(super) enum Credentials {
-    /// By its id alone.
-    Public(String),
-    /// With a secret in the form.
-    Post(String, String),
-}
-
 /// A request for authorisation.
 #[derive(Default)]
 pub(super) struct Ask<'a> {
@@ -62,30 +55,6 @@ pub(super) struct Held {
     pub(super) access: String,
     pub(super) refresh: String,
     pub(super) scope: String,
-}
-
-impl Credentials {
-    /// What the answer to a registration gives.
-    pub(super) fn registered(answer: &Value) -> Self {
-        let id = text(&answer["client_id"]);
-        match answer["client_secret"].as_str() {
-            Some(secret) => Self::Post(id, secret.to_owned()),
-            None => Self::Public(id),
-        }
-    }
-
-    pub(super) fn id(&self) -> &str {
-        match self {
-            Self::Public(id) | Self::Post(id, _) => id,
-        }
-    }
-
-    fn parameters(&self) -> Vec<(&str, &str)> {
-        match self {
-            Self::Public(id) => vec![("client_id", id)],
-            Self::Post(id, secret) => vec![("client_id", id), ("client_secret", secret)],
-        }
-    }
 }
 
 impl Held {
@@ -211,7 +180,9 @@ impl Replay {
         client: &Credentials,
         form: &[(&str, &str)],
     ) -> (StatusCode, Value) {
-        let form: Vec<_> = form.iter().copied().chain(client.parameters()).collect();
+        let own = client.parameters();
+        let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+        let form: Vec<_> = form.iter().copied().chain(own).collect();
         let endpoint = text(&found.server["token_endpoint"]);
         let answer = self.http.post(endpoint).form(&form).send().await.unwrap();
         assert_eq!(answer.headers()["cache-control"], "no-store");

@@ -3,7 +3,10 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::replay::{Ask, Credentials, Discovered, Replay, wanted};
+use super::{
+    credentials::Credentials,
+    replay::{Ask, Discovered, Replay, wanted},
+};
 use crate::support::world::{Ground, Layout, World};
 
 const REDIRECT: &str = "http://127.0.0.1:51999/callback";

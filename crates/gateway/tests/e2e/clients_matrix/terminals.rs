@@ -4,7 +4,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::replay::{Ask, Credentials, Discovered, Held, Replay, authorization_url, returned, text, wanted};
+use super::{
+    credentials::Credentials,
+    replay::{Ask, Discovered, Held, Replay, authorization_url, returned, text, wanted},
+};
 use crate::support::{
     flow::VERIFIER,
     person::Person,
