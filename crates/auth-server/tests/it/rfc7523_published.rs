@@ -1,7 +1,5 @@
 //! Clients that sign, and whose keys are at an address: <https://www.rfc-editor.org/rfc/rfc7591#section-2>, `jwks_uri`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use mcp_gateway_auth_server::Settings;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -91,26 +91,34 @@ pub(super) async fn carry_out(
         Order::List => {
             let of_file = settings.clients.iter().cloned();
             let mut listed: Vec<_> = of_file.map(|client| Listed::new(client, true)).collect();
-            for client in store.entered_clients(now).await.map_err(problem)? {
+            for client in store
+                .entered_clients(now)
+                .await
+                .map_err(|error| problem(&error))?
+            {
                 if configured(client.id.as_str()).is_none() {
                     listed.push(Listed::new(client, false));
                 }
             }
             Ok(Done::Listed(listed))
         }
-        Order::Show(id) => match configured(id) {
-            Some(client) => Ok(Done::Shown(Box::new(Listed::new(client.clone(), true)))),
-            None => {
-                let client = stored(store, id, now).await?;
-                Ok(Done::Shown(Box::new(Listed::new(client, false))))
-            }
-        },
+        Order::Show(id) => {
+            let listed = if let Some(client) = configured(id) {
+                Listed::new(client.clone(), true)
+            } else {
+                Listed::new(stored(store, id, now).await?, false)
+            };
+            Ok(Done::Shown(Box::new(listed)))
+        }
         Order::Remove(id) if configured(id).is_some() => Err(format!(
             "{id} stands in the configuration: remove it there, and start the gateway again"
         )),
         Order::Remove(id) => {
             let client = stored(store, id, now).await?;
-            let grants = store.end_client(&client.id, now).await.map_err(problem)?;
+            let grants = store
+                .end_client(&client.id, now)
+                .await
+                .map_err(|error| problem(&error))?;
             Ok(Done::Removed { grants })
         }
     }
@@ -133,10 +141,13 @@ async fn add(store: &dyn Store, settings: &Settings, entry: &Entry, now: Timesta
 async fn stored(store: &dyn Store, id: &str, now: Timestamp) -> Result<Client, String> {
     let unknown = || format!("there is no client {id}");
     let parsed = ClientId::parse(id).map_err(|_| unknown())?;
-    let found = store.client(&parsed, now).await.map_err(problem)?;
+    let found = store
+        .client(&parsed, now)
+        .await
+        .map_err(|error| problem(&error))?;
     found.ok_or_else(unknown)
 }
 
-fn problem(error: StoreError) -> String {
+fn problem(error: &StoreError) -> String {
     error.to_string()
 }

@@ -46,7 +46,11 @@ async fn what_is_wrong_with_a_client_is_named() {
     for (lines, setting, problem) in [
         ("", "client 1: metadata:", "client_credentials"),
         ("secret = \"x\"", "client 1: secret", "not a key"),
-        ("secret_file = \"nowhere\"", "client 1: secret_FILE", "cannot be read"),
+        (
+            "secret_file = \"nowhere\"",
+            "client 1: secret_FILE",
+            "cannot be read",
+        ),
         ("secret_file = \"weak\"", "client 1: secret_file", "32 characters"),
         (
             "secret_file = \"secret\"\nscopes = \"read\"",
