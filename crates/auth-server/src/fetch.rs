@@ -103,10 +103,11 @@ impl Fetcher {
             Acquaintance::Known => &self.known,
             Acquaintance::New => &self.new,
         };
-        let patience = self.settings.patience;
-        let permit = tokio::time::timeout(patience, permits.acquire()).await;
+        // waiting for others counts as well
+        let deadline = tokio::time::Instant::now() + self.settings.patience;
+        let permit = tokio::time::timeout_at(deadline, permits.acquire()).await;
         let _permit = permit.ok().and_then(Result::ok).ok_or(FetchFault::Busy)?;
-        tokio::time::timeout(patience, wire.get(url, limit, now))
+        tokio::time::timeout_at(deadline, wire.get(url, limit, now))
             .await
             .unwrap_or(Err(FetchFault::Unreachable("it takes too long")))
     }

@@ -37,7 +37,12 @@ pub(super) fn read(text: &str, id: &ClientId, issuer: &Issuer) -> Result<ClientM
     if !WITHOUT_SECRET.iter().any(|allowed| *method == allowed.as_str()) {
         return Err("its token_endpoint_auth_method must be none or private_key_jwt".into());
     }
-    read_metadata(&members, &Rules::of_document(issuer)).map_err(told)
+    let metadata = read_metadata(&members, &Rules::of_document(issuer)).map_err(told)?;
+    // MCP 2026-07-28, Client Registration, demands it: people are asked about it by name.
+    if metadata.client_name.is_none() {
+        return Err("it must have a client_name".into());
+    }
+    Ok(metadata)
 }
 
 #[cfg(test)]
@@ -113,6 +118,7 @@ mod tests {
             ("redirect_uris", json!(["https://auth.example.org/callback"])),
             ("grant_types", json!(["implicit"])),
             ("response_types", json!(["token"])),
+            ("client_name", json!(null)),
             ("client_name", json!("x".repeat(201))),
             ("logo_uri", json!("javascript:alert(1)")),
         ] {

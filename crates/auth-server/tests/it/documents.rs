@@ -276,7 +276,7 @@ async fn the_operator_says_whose_descriptions_are_believed() {
         ("off", "client.example.com", "Unknown application"),
     ] {
         let client = documents(host);
-        let document = json!({ "client_id": client, "redirect_uris": [REDIRECT] });
+        let document = json!({ "client_id": client, "client_name": "X", "redirect_uris": [REDIRECT] });
         publisher.put("/client.json", Published::json(&document));
         let before = publisher.asked_at_all();
         let site = Site::start_with(|settings| {

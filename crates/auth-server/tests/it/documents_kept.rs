@@ -45,7 +45,7 @@ async fn a_copy_is_used_for_as_long_as_its_server_says_from_a_minute_to_a_day() 
         ("/year", "max-age=31536000", DAY),
     ] {
         let id = publisher.client(path, |_| {});
-        let document = json!({ "client_id": id, "redirect_uris": ["https://client.example.com/cb"] });
+        let document = json!({ "client_id": id, "client_name": "X", "redirect_uris": ["https://client.example.com/cb"] });
         publisher.put(path, Published::json(&document).header("cache-control", control));
         let client = described(id);
         assert_eq!(ask(&desk, &client).await, "400 invalid_grant", "{path}");
@@ -141,7 +141,7 @@ async fn descriptions_that_nobody_needed_are_gone_when_they_are_no_longer_fresh(
 async fn what_is_no_document_is_refused_before_it_is_read_whole() {
     let publisher = Publisher::start();
     let desk = desk_reading(&publisher).await;
-    let good = |path: &str| json!({ "client_id": publisher.url(path), "redirect_uris": ["https://a.example.com/cb"] });
+    let good = |path: &str| json!({ "client_id": publisher.url(path), "client_name": "X", "redirect_uris": ["https://a.example.com/cb"] });
     let padded = |path: &str, length: usize| {
         let text = good(path).to_string();
         Body::Text(format!("{text}{}", " ".repeat(length - text.len())))

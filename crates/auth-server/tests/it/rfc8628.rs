@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use mcp_gateway_auth_server::DeviceGrant;
 use mcp_gateway_model::{
+    access::Person,
     client::{AuthMethod, ClientOrigin, GrantType},
     clock::Clock,
     id::{Login, UserId},
@@ -228,6 +229,28 @@ async fn a_grant_that_ended_meanwhile_gives_the_device_nothing() {
     stand.site.store.end_grant(&grants[0].id, now).await.unwrap();
     let told = stand.poll(&asked.text("device_code")).await;
     assert_eq!(told.error(), "400 invalid_grant");
+}
+
+#[actix_web::test]
+async fn a_device_of_somebody_who_was_blocked_gets_nothing() {
+    let stand = Stand::start().await;
+    let asked = stand.ask("read").await;
+    let other = stand.ask("read").await;
+    let browser = Browser::new(&stand.site);
+    stand.allow(&browser, &asked.text("user_code")).await;
+    let person = Person::parse("octocat").unwrap();
+    let now = stand.site.clock.now();
+    let blocked = stand.site.store.block(&person, now).await.unwrap();
+    assert_eq!(blocked.grants, 1);
+    let told = stand.poll(&asked.text("device_code")).await;
+    assert_eq!(told.error(), "400 invalid_grant");
+    // and one that is allowed afterwards does not get any further
+    let last = stand
+        .allow(&Browser::new(&stand.site), &other.text("user_code"))
+        .await;
+    assert_eq!(last.status, StatusCode::FORBIDDEN);
+    let told = stand.poll(&other.text("device_code")).await;
+    assert_eq!(told.error(), "400 authorization_pending");
 }
 
 #[actix_web::test]

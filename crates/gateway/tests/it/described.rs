@@ -40,7 +40,8 @@ fn describe(authority: &Path) -> u16 {
     thread::spawn(move || {
         let answer = move |request: HttpRequest| async move {
             let id = format!("https://127.0.0.1:{port}{}", request.uri());
-            HttpResponse::Ok().json(json!({ "client_id": id, "redirect_uris": [REDIRECT] }))
+            HttpResponse::Ok()
+                .json(json!({ "client_id": id, "client_name": "X", "redirect_uris": [REDIRECT] }))
         };
         let server = HttpServer::new(move || App::new().default_service(web::to(answer)))
             .workers(1)
