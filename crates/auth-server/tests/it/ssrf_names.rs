@@ -225,7 +225,7 @@ async fn a_name_that_is_public_first_and_then_is_not_is_resolved_once() {
     })
     .await;
     let client = publisher.url_at("client.example.com", "/client.json");
-    let document = json!({ "client_id": client, "redirect_uris": [REDIRECT] });
+    let document = json!({ "client_id": client, "client_name": "X", "redirect_uris": [REDIRECT] });
     publisher.put(
         "/client.json",
         Published::json(&document).header("cache-control", "no-store"),
