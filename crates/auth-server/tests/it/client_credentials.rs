@@ -17,8 +17,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{
+    assertions::{TYPE, claims},
     desk::{Answer, Desk, REDIRECT, Registered, START},
     set::{ECHO, FILES},
+    signer::Signer,
 };
 
 const TOKEN: &str = "an-initial-access-token-of-enough-characters";
@@ -323,4 +325,36 @@ async fn a_client_that_the_operator_entered_has_its_own_scopes_and_nobody_else_m
     desk.advance(10 * 365 * 86_400);
     let answer = act(&desk, "robot", SECRET, &[("resource", ECHO)]).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+}
+
+#[actix_web::test]
+async fn a_client_that_signs_acts_for_itself_too() {
+    let desk = Desk::start_with(with_token).await;
+    let signer = Signer::es256();
+    let metadata = json!({
+        "grant_types": ["client_credentials"],
+        "client_name": "Job",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": { "keys": [signer.jwk("one")] },
+    });
+    let answer = register(&desk, Some(TOKEN), &metadata).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let client = Registered {
+        id: answer.member("client_id"),
+        secret: None,
+        token: answer.member("registration_access_token"),
+        body: answer.json(),
+    };
+    let assertion = signer.assertion("one", &claims(&desk, &client, &json!({})));
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("resource", ECHO),
+        ("client_assertion_type", TYPE),
+        ("client_assertion", assertion.as_str()),
+    ];
+    let answer = desk.form("/token", &form).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert_eq!(answer.json()["refresh_token"], Value::Null);
+    let again = desk.form("/token", &form).await;
+    assert_eq!(again.error(), "401 invalid_client", "an assertion is used once");
 }

@@ -124,6 +124,10 @@ impl Sources {
         if let Some(value) = file.remove("api_key") {
             spell_out(file, value, faults);
         }
+        if let Some(ValueKind::Table(table)) = file.get("registration").map(|value| value.kind.clone()) {
+            file.remove("registration");
+            spell_out_registration(file, table, faults);
+        }
         if let Some(value) = file.remove("scope_hierarchy") {
             match value.into_table() {
                 Ok(table) => self.scope_hierarchy = Some(table),
@@ -249,6 +253,31 @@ fn spell_out(file: &mut Map<String, Value>, value: Value, faults: &mut Faults) {
             );
         } else if file.insert(format!("mcp_api_key_{key}"), value).is_some() {
             faults.add(setting, format!("and mcp_api_key_{key} are both set"));
+        }
+    }
+}
+
+/// The table `[registration]`: its keys are settings with a longer name, and `gate` is the one without.
+fn spell_out_registration(file: &mut Map<String, Value>, table: Map<String, Value>, faults: &mut Faults) {
+    const KEYS: [&str; 5] = [
+        "gate",
+        "token",
+        "redirect_hosts",
+        "client_credentials",
+        "unused_limit",
+    ];
+    for (key, value) in table {
+        let setting = format!("registration: {key}");
+        let meant = if key == "gate" {
+            "registration".to_owned()
+        } else {
+            format!("registration_{key}")
+        };
+        if !KEYS.contains(&key.as_str()) {
+            let problem = format!("is not a key of [registration]: there are {}", KEYS.join(", "));
+            faults.add(setting, problem);
+        } else if file.insert(meant.clone(), value).is_some() {
+            faults.add(setting, format!("and {meant} are both set"));
         }
     }
 }

@@ -140,3 +140,25 @@ async fn the_gates_of_registration_are_checked() {
     token.is_fine("serve").await;
     assert_eq!(token.effective("REGISTRATION_TOKEN").await.0, "(set)");
 }
+
+#[tokio::test]
+async fn the_gates_of_registration_can_stand_in_a_table() {
+    let file = |lines: &str| Asked::small().toml(&format!("[registration]\n{lines}"));
+    let open = file(
+        "gate = \"open\"\nclient_credentials = \"open\"\nredirect_hosts = [\"claude.ai\", \"loopback\"]\n",
+    );
+    for (name, value) in [
+        ("REGISTRATION", "open"),
+        ("REGISTRATION_CLIENT_CREDENTIALS", "open"),
+        ("REGISTRATION_REDIRECT_HOSTS", "claude.ai,loopback"),
+    ] {
+        assert_eq!(open.effective(name).await.0, value, "{name}");
+    }
+    file("clients = 1\n")
+        .has_one_fault("registration: clients", "client_credentials")
+        .await;
+    Asked::small()
+        .toml("registration_client_credentials = \"token\"\n[registration]\nclient_credentials = \"open\"\n")
+        .has_one_fault("registration: client_credentials", "both set")
+        .await;
+}

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, path::Path};
 
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     agent::{Agent, Tokens},
@@ -164,6 +164,34 @@ async fn the_whole_job_from_registration_to_revocation() {
         let request = http.post(&url).header("authorization", format!("Bearer {token}"));
         assert_eq!(request.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
+}
+
+#[tokio::test]
+async fn every_client_that_registers_may_act_for_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = dev(directory.path(), free_port(), &[], &[]).await;
+    let (http, issuer) = (client(), issuer(server.port));
+    let metadata = json!({ "grant_types": ["client_credentials"], "client_name": "Job" });
+    let registered = http.post(format!("{issuer}/register")).json(&metadata);
+    let registered = registered.send().await.unwrap();
+    assert_eq!(registered.status(), StatusCode::CREATED);
+    let registered: Value = registered.json().await.unwrap();
+    let text = |name: &str| registered[name].as_str().unwrap();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", text("client_id")),
+        ("client_secret", text("client_secret")),
+    ];
+    let token = http
+        .post(format!("{issuer}/token"))
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    let token: Value = token.json().await.unwrap();
+    let session = Session::open(&mcp(server.port), token["access_token"].as_str().unwrap()).await;
+    let who = session.call("whoami", &json!({})).await;
+    assert_eq!(who["structuredContent"]["user_id"], text("client_id"));
 }
 
 #[tokio::test]
