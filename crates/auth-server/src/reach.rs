@@ -1,8 +1,9 @@
-//! Which resources the operator named for a client.
+//! Which resources and scopes the operator named for a client.
 
 use mcp_gateway_model::{
-    client::Client,
+    client::{Client, ClientOrigin},
     resource::{Resources, Target},
+    scope::ScopeSet,
 };
 
 /// What the operator said about a client and a resource.
@@ -31,4 +32,10 @@ pub(crate) fn reach(client: &Client, resources: &Resources, target: &Target) -> 
     } else {
         Reach::NotNamed
     }
+}
+
+/// The scopes that the operator entered `client` with: it gets no others anywhere. `None` if the operator named none.
+pub(crate) fn entered_scopes(client: &Client) -> Option<&ScopeSet> {
+    let scopes = &client.metadata.scope;
+    (client.origin == ClientOrigin::PreRegistered && !scopes.is_empty()).then_some(scopes)
 }

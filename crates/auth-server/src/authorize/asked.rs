@@ -1,7 +1,7 @@
 //! What an authorization request asks for, once it is clear who asks and where the answer goes.
 
 use mcp_gateway_model::{
-    client::{Client, ClientOrigin, GrantType},
+    client::{Client, GrantType},
     error::ErrorCode,
     id::{Login, UserId},
     pkce::CodeChallenge,
@@ -13,7 +13,7 @@ use crate::{
     door::Rejection,
     github::Account,
     id_token,
-    reach::{Reach, reach},
+    reach::{Reach, entered_scopes, reach},
     request::{Context, Parameters},
     settings::Settings,
 };
@@ -70,7 +70,7 @@ impl Asked {
             nonce: nonce(&parameters)?,
             max_age: max_age(&parameters)?,
             subject: subject(context, &parameters).await?,
-            scopes: granted(settings, &requested, client, &target),
+            scopes: granted(settings, &requested, client, &target)?,
             target,
             account: account(&parameters)?,
         })
@@ -178,28 +178,35 @@ async fn subject(context: &Context, parameters: &Parameters) -> Result<Option<Us
 }
 
 /// What the person is asked to allow: the requested scopes that the resource has; if nothing is left, its default scopes, or
-/// of those what the client registered for. A client that the operator entered gets no others than it was entered with. One
-/// that described itself may ask for more than it did then: clients register for what their first challenge names, and ask
-/// for more when a tool needs it. `offline_access` opens nothing and is kept.
-/// Scopes about the person are added where they mean something.
+/// of those what the client registered for. A client that the operator entered gets no others than it was entered with, and
+/// nothing from a resource that has none of these. One that described itself may ask for more than it did then: clients
+/// register for what their first challenge names, and ask for more when a tool needs it. `offline_access` opens nothing and
+/// is kept. Scopes about the person are added where they mean something.
+///
+/// # Errors
+/// `invalid_scope` for a client that was entered with scopes of other resources only.
 pub(crate) fn granted(
     settings: &Settings,
     requested: &ScopeSet,
     client: &Client,
     target: &Target,
-) -> ScopeSet {
+) -> Result<ScopeSet, Rejection> {
     let resource = &target.protected.resource;
     let registered = resource.scopes.intersection(&client.metadata.scope);
+    let is_bound = entered_scopes(client).is_some();
+    if is_bound && registered.is_empty() {
+        return Err(Rejection::new(
+            ErrorCode::InvalidScope,
+            "resource has none of the scopes that the operator entered this client with",
+            "scope_not_for_client",
+        ));
+    }
     let usual = if registered.is_empty() {
         &resource.scopes
     } else {
         &registered
     };
-    let open = if client.origin == ClientOrigin::PreRegistered {
-        usual
-    } else {
-        &resource.scopes
-    };
+    let open = if is_bound { usual } else { &resource.scopes };
     let asked = requested.intersection(open);
     let default = resource.default_scopes.intersection(usual);
     let chosen = [asked, default]
@@ -207,9 +214,8 @@ pub(crate) fn granted(
         .find(|set| !set.is_empty())
         .unwrap_or_else(|| usual.clone());
     let about_the_person = settings.offers.identity(requested);
-    chosen
-        .union(&requested.filter(|s| s == OFFLINE_ACCESS))
-        .union(&about_the_person)
+    let kept = requested.filter(|s| s == OFFLINE_ACCESS);
+    Ok(chosen.union(&kept).union(&about_the_person))
 }
 
 /// `nonce` goes into the ID token as it came (OpenID Connect Core §3.1.2.1), so it has to be text, and not too much of it.

@@ -105,7 +105,7 @@ fn wanted(
     Ok(DeviceRequest {
         digest: device_code.digest(),
         client: client.id.clone(),
-        scopes: granted(settings, &requested, client, &target),
+        scopes: granted(settings, &requested, client, &target)?,
         audience: target.audience,
         stage: DeviceStage::Waiting,
         interval: INTERVAL,

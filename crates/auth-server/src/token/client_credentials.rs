@@ -100,10 +100,5 @@ fn scopes(call: &Call<'_>, target: &Target) -> Result<ScopeSet, Rejection> {
     let requested = ScopeSet::parse(call.form.get("scope").unwrap_or_default())
         .map_err(|bad| Rejection::new(ErrorCode::InvalidScope, bad.to_string(), "scope_malformed"))?;
     let requested = requested.filter(|scope| !IDENTITY.contains(&scope) && scope != OFFLINE_ACCESS);
-    Ok(granted(
-        &call.context.server.settings,
-        &requested,
-        call.client,
-        target,
-    ))
+    granted(&call.context.server.settings, &requested, call.client, target)
 }

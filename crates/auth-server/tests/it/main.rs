@@ -19,6 +19,7 @@ mod documents;
 mod documents_down;
 mod documents_kept;
 mod documents_keys;
+mod entered_clients;
 mod faults;
 mod flood;
 mod github;
