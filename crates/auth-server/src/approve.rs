@@ -191,7 +191,7 @@ pub(crate) async fn refuse(browser: &Browser, login: Login, user: &User, why: No
         ),
         NotAdmitted::NotAMember => page
             .saying("It is for members of certain GitHub organisations or teams, and GitHub does not say that you are in one of them.")
-            .saying("If you are: an organisation can hide its members from applications until one of its owners, or you, grants this one access. See at GitHub what this server may see, then go back to the application and connect again.")
+            .saying("If you are in one: an organisation can hide its members from applications until one of its owners, or you, grants this one access. See at GitHub what this server may see, then go back to the application and connect again.")
             .leading(grants_at_github(browser), "What this server may see at GitHub"),
         NotAdmitted::MembershipsHidden => page
             .saying("It is for members of certain GitHub organisations or teams, and you did not let it see where you belong.")

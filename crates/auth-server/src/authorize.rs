@@ -80,7 +80,7 @@ fn broken(what: impl Into<Cow<'static, str>>, reason: &'static str) -> Page {
         "This request is not safe to answer",
         reason,
     )
-    .saying("The application that sent you here made a request that this server does not answer.")
+    .saying("The application that sent you here made a request that this server does not answer. Go back to it and connect again; if this page comes back, its developers have to know.")
     .saying(format!("For its developers: {}.", what.into()))
 }
 

@@ -60,6 +60,10 @@ async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, R
     };
     match (client, &credentials.proof) {
         (None, Proof::Assertion(_)) => Err(assertion::not_accepted("unknown_client")),
+        (None, _) if credentials.id.is_empty() => Err(invalid_client(
+            "no client is named: send client_id, or HTTP Basic",
+            "unknown_client",
+        )),
         (None, _) => Err(not_authenticated("unknown_client")),
         (Some(client), Proof::Assertion(assertion)) => {
             assertion.prove(context, &client).await?;

@@ -54,6 +54,24 @@ fn bad(part: &'static str, rule: impl Into<String>) -> BadEntry {
     BadEntry { part, rule }
 }
 
+/// What registrations are told, with the part as operators call it.
+fn of_member(description: &str) -> BadEntry {
+    const PARTS: [(&str, &str); 7] = [
+        ("client_name ", "name"),
+        ("grant_types ", "grant_types"),
+        ("jwks ", "jwks"),
+        ("jwks_uri ", "jwks_uri"),
+        ("redirect_uris ", "redirect_uris"),
+        ("scope ", "scopes"),
+        ("token_endpoint_auth_method ", "token_endpoint_auth_method"),
+    ];
+    let named = PARTS
+        .iter()
+        .find_map(|(member, part)| Some((*part, description.strip_prefix(member)?)));
+    let (part, rule) = named.unwrap_or(("client", description));
+    bad(part, rule)
+}
+
 impl Entry {
     /// The client, held to the rules of registrations. It never expires, and nobody manages it over the network.
     ///
@@ -62,8 +80,14 @@ impl Entry {
     pub fn client(&self, issuer: &Issuer, resources: &Resources, now: Timestamp) -> Result<Client, BadEntry> {
         let id = ClientId::choose(&self.id).map_err(|rule| bad("id", rule.to_string()))?;
         let method = self.method()?;
+        if self.acts_only() && method == AuthMethod::None {
+            return Err(bad(
+                "redirect_uris",
+                "must name one at least; a client without any needs a secret or keys, to act for itself",
+            ));
+        }
         let metadata = read_metadata(&self.members(method), &Rules::of_entry(issuer))
-            .map_err(|refused| bad("metadata:", refused.description().to_owned()))?;
+            .map_err(|refused| of_member(refused.description()))?;
         if metadata.grant_types.is_empty() {
             return Err(bad("grant_types", "must name one at least"));
         }
@@ -123,10 +147,14 @@ impl Entry {
         }
     }
 
+    /// Whether nothing is said but that it acts for itself.
+    const fn acts_only(&self) -> bool {
+        self.redirect_uris.is_empty() && self.grant_types.is_empty()
+    }
+
     /// The entry in the names of RFC 7591.
     fn members(&self, method: AuthMethod) -> Map<String, Value> {
-        let acts_only = self.redirect_uris.is_empty() && self.grant_types.is_empty();
-        let grant_types = if acts_only {
+        let grant_types = if self.acts_only() {
             json!(["client_credentials"])
         } else {
             json!(self.grant_types)
@@ -246,7 +274,7 @@ mod tests {
             "token_endpoint_auth_method"
         );
         // nobody acts for itself without proving who it is
-        assert_eq!(part(|e| e.secret = None), "metadata:");
+        assert_eq!(part(|e| e.secret = None), "redirect_uris");
     }
 
     #[test]

@@ -157,7 +157,14 @@ impl<'a> ConsentPage<'a> {
     /// With what is asked for: first what opens the server, then the rest.
     pub(crate) fn asking_for(mut self, scopes: &ScopeSet) -> Self {
         let opens = |scope: &&str| *scope != OFFLINE_ACCESS && !IDENTITY.contains(scope);
-        let (first, rest): (Vec<_>, Vec<_>) = scopes.iter().partition(opens);
+        let (first, mut rest): (Vec<_>, Vec<_>) = scopes.iter().partition(opens);
+        // who the person is, in the order in which one tells it; then for how long
+        rest.sort_by_key(|scope| {
+            IDENTITY
+                .iter()
+                .position(|known| known == scope)
+                .unwrap_or(IDENTITY.len())
+        });
         self.permissions = first.into_iter().chain(rest).map(Permission::of).collect();
         self
     }

@@ -25,8 +25,12 @@ pub(crate) enum ClientsCommand {
     #[command(after_help = "Examples:
   mcp-oauth-gateway admin clients add nightly --name \"Nightly report\" --generate-secret \\
     --resource https://echo.example.com/mcp --scope read
-  mcp-oauth-gateway admin clients add desktop --name Desktop --public --redirect-uri http://127.0.0.1/callback
-  mcp-oauth-gateway admin clients add agent --jwks-file agent.jwks.json --grant-type client_credentials")]
+  mcp-oauth-gateway admin clients add desktop --name Desktop --public \\
+    --redirect-uri http://127.0.0.1/callback
+  mcp-oauth-gateway admin clients add agent --jwks-file agent.jwks.json \\
+    --grant-type client_credentials
+  mcp-oauth-gateway admin clients add tv --name \"Living room\" --public \\
+    --grant-type urn:ietf:params:oauth:grant-type:device_code")]
     Add(Box<AddArgs>),
     /// Show the clients that were entered, and those of the configuration
     #[command(after_help = "Example:\n  mcp-oauth-gateway admin clients list --json")]

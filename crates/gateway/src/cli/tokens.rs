@@ -24,9 +24,11 @@ use crate::{
 pub(crate) enum TokensCommand {
     /// Make a token for a user, for a program that cannot log in; it is written to standard output, this once
     #[command(after_help = "Examples:
-  mcp-oauth-gateway admin tokens create octocat --name ci --resource https://echo.example.com/mcp --scope read
-  mcp-oauth-gateway admin tokens create octocat --name backup --resource https://echo.example.com/mcp \\
-    --resource https://files.example.com --scope \"read write\" --expires-in 7d --json")]
+  mcp-oauth-gateway admin tokens create octocat --name ci --scope read \\
+    --resource https://echo.example.com/mcp
+  mcp-oauth-gateway admin tokens create octocat --name backup --scope \"read write\" \\
+    --resource https://echo.example.com/mcp --resource https://files.example.com \\
+    --expires-in 7d --json")]
     Create {
         /// The user's GitHub login
         #[arg(value_parser = login_text)]

@@ -108,11 +108,11 @@ fn entry(r: &mut Reader<'_>, setting: &str, table: &Map<String, Value>) -> Optio
 }
 
 fn secret(r: &mut Reader<'_>, setting: &str, path: &str) -> Option<Digest> {
-    let setting = format!("{setting}: secret");
+    let setting = format!("{setting}: secret_file");
     let text = read_secret(&setting, path, r.faults)?;
     if text.len() < STRONG {
         let problem = "must hold 32 characters or more; try: openssl rand -hex 32";
-        r.faults.add(format!("{setting}_file"), problem);
+        r.faults.add(setting, problem);
         return None;
     }
     Some(Digest::of(text.as_bytes()))

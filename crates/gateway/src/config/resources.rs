@@ -132,7 +132,7 @@ fn one(
         return r.faults.add(format!("{setting}: uri"), "is not set");
     };
     let secret = text("introspection_secret_file")
-        .and_then(|path| read_secret(&format!("{setting}: introspection_secret"), &path, r.faults));
+        .and_then(|path| read_secret(&format!("{setting}: introspection_secret_file"), &path, r.faults));
     let allow = table
         .get("allow")
         .map(|value| allow::read(r, &format!("{setting}: allow"), value));

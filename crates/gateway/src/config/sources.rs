@@ -200,7 +200,7 @@ impl Sources {
                 .get(&key_of_file)
                 .filter(|_| variable.secret)
                 .and_then(|value| as_text(variable.name, value, faults))
-                .and_then(|path| read_secret(variable.name, &path, faults));
+                .and_then(|path| read_secret(&format!("{}_FILE", variable.name), &path, faults));
             if direct.is_some() && by_file.is_some() && direct != by_file {
                 faults.add(
                     variable.name,
@@ -384,15 +384,15 @@ fn as_text(name: &str, value: &Value, faults: &mut Faults) -> Option<String> {
 }
 
 /// The content of a secret's file, without the line break at its end.
-pub(super) fn read_secret(name: &str, path: &str, faults: &mut Faults) -> Option<String> {
+pub(super) fn read_secret(setting: &str, path: &str, faults: &mut Faults) -> Option<String> {
     match std::fs::read_to_string(path) {
         Ok(text) if text.trim_end_matches(['\r', '\n']).is_empty() => {
-            faults.add(format!("{name}_FILE"), format!("{path} is empty"));
+            faults.add(setting, format!("{path} is empty"));
             None
         }
         Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => {
-            faults.add(format!("{name}_FILE"), format!("{path} cannot be read: {error}"));
+            faults.add(setting, format!("{path} cannot be read: {error}"));
             None
         }
     }

@@ -342,7 +342,7 @@ pub(crate) fn help() -> String {
         let file = if v.secret { " [or as a file: ..._FILE]" } else { "" };
         let _infallible = writeln!(text, "  {}{default}{file}\n      {}", v.name, v.meaning);
     }
-    text.push_str("\nResources stand in the TOML file only:\n  [[resource]]\n  uri = \"https://echo.example.com/mcp\"\n  name = \"Echo\"\n");
+    text.push_str("\nResources, their rules, clients and limits stand in the TOML file only (docs/configuration.md):\n  [[resource]]\n  uri = \"https://echo.example.com/mcp\"\n  name = \"Echo\"\n");
     text
 }
 

@@ -44,11 +44,11 @@ jwks_uri = \"https://web.example.com/jwks.json\"
 #[tokio::test]
 async fn what_is_wrong_with_a_client_is_named() {
     for (lines, setting, problem) in [
-        ("", "client 1: metadata:", "client_credentials"),
+        ("", "client 1: redirect_uris", "to act for itself"),
         ("secret = \"x\"", "client 1: secret", "not a key"),
         (
             "secret_file = \"nowhere\"",
-            "client 1: secret_FILE",
+            "client 1: secret_file",
             "cannot be read",
         ),
         ("secret_file = \"weak\"", "client 1: secret_file", "32 characters"),
@@ -75,8 +75,8 @@ async fn what_is_wrong_with_a_client_is_named() {
         ),
         (
             "redirect_uris = [\"javascript:alert(1)\"]",
-            "client 1: metadata:",
-            "redirect_uris",
+            "client 1: redirect_uris",
+            "has no acceptable",
         ),
         (
             "secret_file = \"secret\"\n[[client]]\nid = \"ci\"\nsecret_file = \"secret\"",
