@@ -345,8 +345,14 @@ async fn pages_and_cookies_exist_on_the_issuers_host_only() {
         let browser = Browser::new(&site);
         for path in [request.clone(), format!("{}/callback?state=x&code=y", site.base)] {
             let got = browser.get_with(&path, &[(name, value)]).await;
-            assert_eq!(got.status, StatusCode::MISDIRECTED_REQUEST, "{value}");
-            assert!(got.body.contains(&site.issuer), "{}", got.body);
+            // at a protected host, where clients of 2025-03-26 would look for it, there is no such endpoint at all
+            let is_absent = value == "echo.example.com" && path == request;
+            if is_absent {
+                assert_eq!(got.status, StatusCode::NOT_FOUND, "{value}");
+            } else {
+                assert_eq!(got.status, StatusCode::MISDIRECTED_REQUEST, "{value}");
+                assert!(got.body.contains(&site.issuer), "{}", got.body);
+            }
             assert!(!got.body.contains("echo.example.com"), "{}", got.body);
         }
         assert!(browser.cookies().is_empty());

@@ -75,7 +75,7 @@ async fn what_cannot_be_entered_is_said_in_words() {
     let server = stage.serve_at(port, &[]).await;
     for (arguments, problem) in [
         (&["583231", "--generate-secret"][..], "no number"),
-        (&["ci", "--public"], "client_credentials"),
+        (&["ci", "--public"], "redirect_uris must name one"),
         (&["ci", "--generate-secret", "--scope", "nonsense"], "nonsense"),
         (
             &[
