@@ -61,6 +61,29 @@ async fn unless_turned_on_nothing_of_ours_is_on_a_protected_host() {
 }
 
 #[actix_web::test]
+async fn an_escaped_letter_passes_no_switch() {
+    let metadata = json!({ "redirect_uris": ["https://client.example.com/cb"] });
+    let off = site(false).await;
+    for (method, path) in [
+        (Method::GET, "/%61uthorize"),
+        (Method::POST, "/%74oken"),
+        (Method::POST, "/toke%6E"),
+        (Method::POST, "/oauth/%74oken"),
+        (Method::POST, "/oauth%2Ftoken"),
+        (Method::POST, "/%72egister"),
+    ] {
+        let answer = ask(&off, HOST, method, path, Some(metadata.clone())).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        leaves_nothing(answer).await;
+    }
+    let on = site(true).await;
+    let sent = ask(&on, HOST, Method::GET, "/%61uthorize?client_id=c", None).await;
+    assert_eq!(sent.status(), StatusCode::FOUND);
+    let registered = ask(&on, HOST, Method::POST, "/%72egister", Some(metadata)).await;
+    assert_eq!(registered.status(), StatusCode::CREATED);
+}
+
+#[actix_web::test]
 async fn authorize_on_a_protected_host_only_sends_the_browser_on() {
     let site = site(true).await;
     let query =
