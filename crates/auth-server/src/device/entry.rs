@@ -106,12 +106,14 @@ async fn look_up(browser: &Browser, payload: Payload) -> Result<HttpResponse, Re
     let Some(code) = code else {
         return Ok(wrong(browser, choose));
     };
-    limit::by_name(&browser.context, &format!("user code {code}"), BY_CODE)
-        .await
-        .map_err(Page::from)?;
     let Some(device) = find(browser, &code).await? else {
         return Ok(wrong(browser, choose));
     };
+    // named by the request, not by the code: of that not even a digest may be kept without a key, and made-up ones leave nothing
+    let name = format!("user code of device {}", device.digest);
+    limit::by_name(&browser.context, &name, BY_CODE)
+        .await
+        .map_err(Page::from)?;
     let Some(question) = question(browser, &device, &code, choose) else {
         return Ok(wrong(browser, choose));
     };

@@ -1,7 +1,11 @@
 //! The page where a person types the code of a device: <https://www.rfc-editor.org/rfc/rfc8628#section-3.3>.
 
+use std::time::Duration;
+
 use mcp_gateway_auth_server::Limits;
+use mcp_gateway_model::{clock::Clock, secret::Digest};
 use mcp_gateway_sandbox::github::{Endpoint, Fault};
+use mcp_gateway_store::{Rate, Store};
 use reqwest::StatusCode;
 
 use crate::support::{
@@ -105,6 +109,35 @@ async fn a_code_can_be_typed_five_times_wherever_that_is() {
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
     let other = stand.ask("read").await.text("user_code");
     assert!(is_consent(&stand.typed(&Browser::new(&stand.site), &other).await));
+}
+
+#[actix_web::test]
+async fn what_is_counted_is_named_by_no_code() {
+    let stand = Stand::start().await;
+    for _ in 0..6 {
+        let page = stand.typed(&Browser::new(&stand.site), "BCDF-GHJK").await;
+        assert!(is_wrong(&page), "a made-up code was counted: {}", page.body);
+    }
+    let code = stand.ask("read").await.text("user_code");
+    assert!(is_consent(&stand.typed(&Browser::new(&stand.site), &code).await));
+    let rate = Rate {
+        count: 1,
+        period: Duration::from_secs(600),
+        burst: 1,
+    };
+    let bare = code.replace('-', "");
+    for guessed in [
+        format!("user code {code}"),
+        format!("user code of device {code}"),
+        format!("user code of device {bare}"),
+        code,
+        bare,
+    ] {
+        let name = Digest::of(guessed.as_bytes());
+        let now = stand.site.clock.now();
+        let wait = stand.site.store.take_permit(&name, rate, now).await.unwrap();
+        assert_eq!(wait, None, "{guessed}");
+    }
 }
 
 #[actix_web::test]
