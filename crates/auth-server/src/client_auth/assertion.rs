@@ -34,7 +34,7 @@ const SKEW: Duration = Duration::from_secs(60);
 /// What every assertion that is not accepted is answered with, for whatever reason.
 const RULES: &str = "the client is unknown, or its client_assertion does not prove who it is: it must be signed by a \
     registered key of the client with RS256, PS256, ES256 or EdDSA, its iss and sub must be the client_id, its aud the \
-    issuer and nothing else, its exp at most 5 minutes ahead, and its jti one that was never sent before";
+    issuer or its token endpoint and nothing else, its exp at most 5 minutes ahead, and its jti one that was never sent before";
 
 /// An assertion as it was sent. Nothing that it says is believed yet.
 pub(crate) struct Assertion {

@@ -224,7 +224,9 @@ async fn audit_lines_are_json_in_text_mode_too_and_at_any_level() {
             .all(|line| line["target"] == "audit" && line["request_id"].is_string())
     );
     let log = server.log();
-    assert_eq!(log.lines().count(), lines.len(), "{log}");
+    // a connection that comes while the server ends is an error of the HTTP server's own
+    let is_ours = |line: &&str| !line.ends_with("ERROR actix_server::accept: No workers");
+    assert_eq!(log.lines().filter(is_ours).count(), lines.len(), "{log}");
     assert!(!log.contains('\u{1b}'), "no colours without a terminal");
 }
 
