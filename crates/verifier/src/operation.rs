@@ -42,7 +42,7 @@ pub(crate) async fn demand(
         ""
     };
     let overridden = (policy.reads_http_methods() && any(&OTHER_METHODS, headers))
-        || (policy.reads_paths() && any(&OTHER_PATHS, headers));
+        || (protected.paths_matter && any(&OTHER_PATHS, headers));
     if overridden {
         return Err(Reason::Override.into());
     }

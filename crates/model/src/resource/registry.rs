@@ -135,6 +135,8 @@ pub struct Protected {
     pub identity: ResourceUri,
     /// How it is configured.
     pub resource: Arc<Resource>,
+    /// Whether the path decides that it is for this resource, or what it needs there.
+    pub paths_matter: bool,
 }
 
 /// The resource that a `resource` parameter means.
@@ -256,16 +258,19 @@ impl Resources {
             return Some(Protected {
                 identity: found.uri.clone(),
                 resource: Arc::clone(found),
+                paths_matter,
             });
         }
         let wildcard = self.wildcard(&authority)?;
-        if wildcard.resource.policy.reads_paths() && is_ambiguous(path) {
+        let paths_matter = wildcard.resource.policy.reads_paths();
+        if paths_matter && is_ambiguous(path) {
             return None;
         }
         let identity = ResourceUri::assemble(&wildcard.scheme, &authority, "");
         Some(Protected {
             identity,
             resource: Arc::clone(&wildcard.resource),
+            paths_matter,
         })
     }
 
@@ -281,6 +286,7 @@ impl Resources {
             (Some(r), None) => Some(Protected {
                 identity: r.uri.clone(),
                 resource: Arc::clone(r),
+                paths_matter: true,
             }),
             _ => None,
         }

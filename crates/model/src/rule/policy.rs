@@ -92,6 +92,12 @@ impl Policy {
         self.reads.messages
     }
 
+    /// Whether any rule lets requests through without a token.
+    #[must_use]
+    pub fn has_public(&self) -> bool {
+        self.rules.iter().any(|(_, scopes)| scopes.is_none())
+    }
+
     /// What `operation` needs: everything that any rule asks for any of its messages. It needs no token only if, for each
     /// message, a public rule matches and no other does.
     ///

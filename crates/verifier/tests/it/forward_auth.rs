@@ -179,8 +179,6 @@ async fn underscore_aliases_and_other_spellings_of_forwarded_headers_decide_noth
             .insert_header(("x_forwarded_host", "other.example.com"))
             .insert_header(("x-forwarded_host", "other.example.com"))
             .insert_header(("x_forwarded_uri", "/"))
-            .insert_header(("x-original-url", "/"))
-            .insert_header(("x-rewrite-url", "/"))
             .insert_header(("x-forwarded-prefix", "/other"))
             .insert_header(("x-forwarded-server", "other.example.com"))
             .insert_header(("forwarded", "host=other.example.com"))

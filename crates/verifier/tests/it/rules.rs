@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     ruled::{by_tool, call, governed, methods, needs, paths, plain, post, refused_as_request, rule, tools},
     signer::Signer,
-    stand::{ECHO, PROXY, Stand, about, asking, settings},
+    stand::{ECHO, PROXY, Stand, about, asking, grant, settings},
 };
 
 #[actix_web::test]
@@ -221,5 +221,33 @@ async fn a_header_that_overrides_the_path_is_refused_where_paths_matter() {
     for name in ["x-original-url", "x-rewrite-url", "x_original_url"] {
         let answer = post(&stand, "admin", "", &[(name, "/mcp/archive/1")]).await;
         refused_as_request(&answer, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[actix_web::test]
+async fn a_header_that_overrides_the_path_is_refused_where_the_path_chooses_the_resource() {
+    let resource = |uri: &str| Resource::new(ResourceUri::parse(uri).unwrap(), None);
+    let root = "https://echo.example.com";
+    let below = "https://echo.example.com/other";
+    for (uris, status) in [
+        (vec![root], StatusCode::OK),
+        (vec![ECHO], StatusCode::BAD_REQUEST),
+        (vec![root, below], StatusCode::BAD_REQUEST),
+        (vec![ECHO, below], StatusCode::BAD_REQUEST),
+    ] {
+        let all = uris.iter().map(|uri| resource(uri)).collect();
+        let resources = Resources::new(all, vec![], "auth.example.com");
+        let mut stand = Stand::with(settings(resources), Signer::ed25519());
+        stand.grant = grant(uris[0]);
+        stand.store.put(&stand.grant);
+        let token = stand.token();
+        for name in ["x-original-url", "x-rewrite-url", "X_Rewrite_URL"] {
+            let request = about(ECHO)
+                .insert_header(("authorization", format!("Bearer {token}")))
+                .insert_header((name, "/other"));
+            let answer = stand.ask(request).await;
+            assert_eq!(answer.status, status, "{uris:?} {name}: {}", answer.body);
+            assert_eq!(answer.header("www-authenticate"), None);
+        }
     }
 }
