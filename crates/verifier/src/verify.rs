@@ -53,36 +53,55 @@ async fn decide(
             ..Refusal::of(Reason::NotProtected.into())
         }));
     };
-    let demand = operation::demand(request, payload, &asked, &protected).await;
-    let needed = match &demand {
-        Ok(Demand::Scopes(needed)) => protected.resource.policy.names(*needed),
-        _ => ScopeSet::default(),
-    };
-    admit(verifier, request, &protected, demand, now)
-        .await
-        .map_err(|cause| {
-            Box::new(Refusal {
-                cause,
-                asked: Some(asked),
-                protected: Some(protected),
-                needed,
-            })
+    let demand = operation::demand(request, payload, &asked, &protected);
+    let admitted = admit(verifier, request, &protected, demand, now).await;
+    admitted.map_err(|(cause, needed)| {
+        Box::new(Refusal {
+            cause,
+            asked: Some(asked),
+            protected: Some(protected),
+            needed,
         })
+    })
 }
 
 /// Checks the credential, then what its holder may do: in this order, so that only who has one is told what is wrong with
-/// the request itself. What is public needs none, and what is sent with it anyway is not looked at.
+/// the request itself. What is public needs none, and what is sent with it anyway is not looked at. Where nothing is public,
+/// the body of somebody without a credential is not even read.
 async fn admit(
     verifier: &Verifier,
     request: &HttpRequest,
     protected: &Protected,
-    demand: Result<Demand, Cause>,
+    demand: impl Future<Output = Result<Demand, Cause>>,
     now: Timestamp,
+) -> Result<Identity, (Cause, ScopeSet)> {
+    let policy = &protected.resource.policy;
+    let holder = Holder::identify(verifier, request, protected, now);
+    let (holder, demand) = if policy.reads_messages() && !policy.has_public() {
+        let holder = holder.await.map_err(|cause| (cause, ScopeSet::default()))?;
+        (Ok(holder), demand.await)
+    } else {
+        let demand = demand.await;
+        if matches!(demand, Ok(Demand::Public)) {
+            return Ok(Identity::nobody());
+        }
+        (holder.await, demand)
+    };
+    let needed = match &demand {
+        Ok(Demand::Scopes(needed)) => policy.names(*needed),
+        _ => ScopeSet::default(),
+    };
+    permit(verifier, protected, holder, demand).map_err(|cause| (cause, needed))
+}
+
+/// Whether the holder may do what the request does.
+fn permit(
+    verifier: &Verifier,
+    protected: &Protected,
+    holder: Result<Holder<'_>, Cause>,
+    demand: Result<Demand, Cause>,
 ) -> Result<Identity, Cause> {
-    if matches!(demand, Ok(Demand::Public)) {
-        return Ok(Identity::nobody());
-    }
-    let holder = Holder::identify(verifier, request, protected, now).await?;
+    let holder = holder?;
     match demand? {
         Demand::Scopes(needed) if !protected.resource.policy.suffices(&holder.scopes, needed) => {
             Err(Reason::Scope.into())

@@ -35,20 +35,16 @@ async fn a_tool_needs_the_scopes_of_all_its_rules_and_is_told_so_at_once() {
 }
 
 #[actix_web::test]
-async fn a_challenge_without_a_token_names_what_the_call_needs() {
-    let stand = by_tool();
-    let answer = stand.ask(about(ECHO).set_payload(call("create_issue"))).await;
+async fn a_challenge_without_a_token_names_what_method_and_path_need() {
+    let by_path = vec![paths("/mcp/archive/*", needs("write"))];
+    let archive = about("https://echo.example.com/mcp/archive/1");
+    let answer = governed(by_path, |_| {}).ask(archive).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(
         answer.challenge().contains(r#"scope="write""#),
         "{}",
         answer.challenge()
     );
-    for body in ["", "{", r#"{"method":"initialize"}"#] {
-        let answer = stand.ask(about(ECHO).set_payload(body)).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{body}");
-        assert!(answer.challenge().contains(r#"scope="read""#), "{body}");
-    }
 }
 
 #[actix_web::test]

@@ -118,6 +118,16 @@ async fn a_body_is_read_only_where_a_rule_looks_at_it() {
 }
 
 #[actix_web::test]
+async fn a_challenge_to_nobody_names_the_default_scopes_whatever_the_body_calls() {
+    let stand = by_tool();
+    for body in [&call("create_issue"), "", "{", r#"{"method":"initialize"}"#] {
+        let answer = stand.ask(about(ECHO).set_payload(body.to_owned())).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{body}");
+        assert!(answer.challenge().contains(r#"scope="read""#), "{body}");
+    }
+}
+
+#[actix_web::test]
 async fn a_post_without_a_body_is_refused_with_a_message_for_the_operator() {
     let stand = by_tool();
     let trusted = [

@@ -1,7 +1,7 @@
 //! Bytes on a socket, as no HTTP library would send them.
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt};
 use mcp_gateway_verifier::{
@@ -11,9 +11,10 @@ use mcp_gateway_verifier::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
-use crate::stand::Stand;
+use crate::{ruled::by_tool, stand::Stand};
 
 struct Listener {
     address: SocketAddr,
@@ -112,5 +113,30 @@ async fn the_answer_to_head_has_the_headers_and_no_body() {
         refused.contains("www-authenticate: Bearer resource_metadata="),
         "{refused}"
     );
+    listener.handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn nobodys_body_is_not_waited_for_where_nothing_is_public() {
+    let stand = by_tool();
+    let listener = Listener::start(&stand);
+    let ended = stand.token_where("exp", 1.into());
+    let asked = format!("GET /verify HTTP/1.1\r\n{ASKED}X-Forwarded-Method: POST\r\n");
+    // all but the body, which never comes: whoever waited for it would give no answer
+    for credential in [
+        String::new(),
+        "Authorization: Bearer x\r\n".into(),
+        format!("Authorization: Bearer {ended}\r\n"),
+    ] {
+        for body in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+            let request = format!("{asked}{credential}{body}\r\n\r\n");
+            let mut stream = TcpStream::connect(listener.address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut status = [0; 13];
+            let answered = timeout(Duration::from_secs(30), stream.read_exact(&mut status));
+            answered.await.expect("an answer without the body").unwrap();
+            assert_eq!(&status, b"HTTP/1.1 401 ");
+        }
+    }
     listener.handle.stop(false).await;
 }
