@@ -43,7 +43,7 @@ pub trait Store: GrantReader + Devices {
     /// The clients that the operator entered.
     async fn entered_clients(&self, now: Timestamp) -> Result<Vec<Client>, StoreError>;
 
-    /// Notes that a client came to be that nobody uses yet, and removes those of its kind that would end first, until there
+    /// Notes that a client came to be that nobody uses yet, and removes those of its kind that registered first, until there
     /// are `most`: never one that a person allowed something, or that has a living grant. Answers how many it removed. Of
     /// what is above `most`, one call looks at 64 at most.
     async fn bound_unused_clients(

@@ -27,7 +27,7 @@ pub struct RegistrationSettings {
     /// Whether clients that register without a token may act for themselves (`REGISTRATION_CLIENT_CREDENTIALS`).
     pub client_credentials: bool,
     /// How many clients there may be that no person ever allowed anything (`REGISTRATION_UNUSED_LIMIT`): above, those go first
-    /// that would end first.
+    /// that registered first.
     pub unused_limit: u32,
 }
 

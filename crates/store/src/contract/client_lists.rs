@@ -1,5 +1,7 @@
 //! Which clients there are of two kinds: those that the operator entered, and those that nobody uses yet.
 
+use std::time::Duration;
+
 use mcp_gateway_model::{
     client::{Client, ClientOrigin},
     clock::Timestamp,
@@ -9,7 +11,7 @@ use mcp_gateway_model::{
 use super::{clients, get_one, grants};
 use crate::engine::{Answer, Engine, Swap, Then};
 
-/// Until when an entered client is listed: it ends when the operator says so.
+/// Until when a client is listed at least that does not leave its list by itself.
 const FOR_EVER: Timestamp = Timestamp::from_millis(1 << 50);
 /// How many of those above the bound are looked at in one call.
 const AT_ONCE: u32 = 64;
@@ -46,14 +48,16 @@ pub(super) async fn entered<E: Engine>(engine: &E, now: Timestamp) -> Answer<Vec
     Ok(entered)
 }
 
-/// Lists a client that nobody uses yet for as long as it lives.
+/// Lists a client that nobody uses yet, in the order of registration. Whoever only keeps a client alive, as anybody can, keeps
+/// its place: else those that are kept would drive out each new one. What ended by itself stays listed until it is its turn.
 pub(super) async fn list_unused<E: Engine>(engine: &E, client: &Client, now: Timestamp) -> Answer<()> {
     let is_anybodys = client.origin == ClientOrigin::Registered && !client.seen;
-    let Some(ends) = client.expires_at.filter(|_| is_anybodys) else {
+    if !is_anybodys || client.expires_at.is_none() {
         return Ok(());
-    };
+    }
+    let place = FOR_EVER.plus(Duration::from_millis(client.issued_at.millis()));
     let list = engine.keys().unused_clients();
-    engine.index(list, client.id.as_str(), ends, now).await
+    engine.index(list, client.id.as_str(), place, now).await
 }
 
 pub(super) async fn bound_unused<E: Engine>(
