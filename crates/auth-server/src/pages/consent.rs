@@ -28,13 +28,15 @@ impl Asker {
     /// What is shown of `client`.
     pub(crate) fn of(client: &Client) -> Self {
         let name = client.metadata.client_name.as_deref().unwrap_or_default();
+        // A host is never cut: whose it is stands at its end.
+        let publisher = (client.origin == ClientOrigin::MetadataDocument)
+            .then(|| documents::host_of(&client.id))
+            .flatten();
+        let host = publisher.as_ref().map_or(0, |host| "https://".len() + host.len());
         Self {
             name: Some(text::shown(name, 80)).filter(|name| !name.is_empty()),
-            id: text::shown(client.id.as_str(), 80),
-            publisher: (client.origin == ClientOrigin::MetadataDocument)
-                .then(|| documents::host_of(&client.id))
-                .flatten()
-                .map(|host| text::shown(&host, 200)),
+            id: text::shown(client.id.as_str(), host + 80),
+            publisher,
             is_entered: client.origin == ClientOrigin::PreRegistered,
         }
     }

@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::time::Duration;
+
 use mcp_gateway_auth_server::DocumentPolicy;
-use mcp_gateway_model::id::ClientId;
+use mcp_gateway_model::{id::ClientId, secret::Digest};
+use mcp_gateway_store::{Document, Store};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -141,6 +144,31 @@ async fn the_consent_page_names_the_host_that_vouches_for_the_client() {
         "{}",
         page.body
     );
+}
+
+#[actix_web::test]
+async fn the_consent_page_shows_the_end_of_the_longest_host() {
+    let site = site_reading(&Publisher::start()).await;
+    let [a, b, c] = ["a", "b", "c"].map(|letter| letter.repeat(63));
+    let host = format!("claude.ai.{a}.{b}.{c}.evil.example.com");
+    let client = format!("https://{host}/client.json");
+    let body = json!({ "client_id": client, "client_name": "Claude", "redirect_uris": [REDIRECT] });
+    let copy = Document {
+        url: client.clone(),
+        body: body.to_string(),
+        read_at: site.now(),
+        fresh_until: site.now().plus(Duration::from_secs(600)),
+        used: false,
+    };
+    let key = Digest::of(format!("client {client}").as_bytes());
+    site.store.put_document(&key, &copy, site.now()).await.unwrap();
+    let page = Browser::new(&site).get(&site.request(&id(&client), &[])).await;
+    for shown in [
+        format!("<strong>{host}</strong>"),
+        format!("<code>{client}</code>"),
+    ] {
+        assert!(page.body.contains(&shown), "{}", page.body);
+    }
 }
 
 #[actix_web::test]
