@@ -19,7 +19,7 @@ use mcp_gateway_model::{
     secret::Secret,
 };
 
-pub(crate) use client_keys::ClientKeys;
+pub(crate) use client_keys::{ClientKeys, PRIVATE};
 pub(crate) use credentials::{Credentials, Proof, bearer, claimed};
 pub(crate) use guessing::wrong_secret;
 

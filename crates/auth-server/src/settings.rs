@@ -139,6 +139,8 @@ pub struct FetchSettings {
     pub dns_servers: Vec<SocketAddr>,
     /// How long one reading may take, from the look-up of the name to the last byte.
     pub patience: Duration,
+    /// How many copies are kept that no grant needed yet.
+    pub unused_copies: u32,
 }
 
 impl Default for FetchSettings {
@@ -149,6 +151,7 @@ impl Default for FetchSettings {
             extra_roots: None,
             dns_servers: Vec::new(),
             patience: Duration::from_secs(3),
+            unused_copies: 2000,
         }
     }
 }

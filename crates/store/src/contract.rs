@@ -10,6 +10,7 @@ mod keys;
 mod logins;
 mod once;
 mod refresh;
+mod unused_documents;
 mod upstream;
 
 use std::time::Duration;
@@ -275,12 +276,14 @@ impl<E: Engine> Store for E {
         documents::get(self, key, now).await
     }
 
-    async fn put_document(&self, key: &Digest, document: &Document, now: Timestamp) -> Answer<()> {
-        documents::put(self, key, document, now).await
+    async fn put_document(&self, key: &Digest, document: &Document, most: u32, now: Timestamp) -> Answer<()> {
+        documents::put(self, key, document, now).await?;
+        unused_documents::bound(self, key, document, most, now).await
     }
 
     async fn keep_document(&self, key: &Digest, now: Timestamp) -> Answer<()> {
-        documents::keep(self, key, now).await
+        documents::keep(self, key, now).await?;
+        unused_documents::strike(self, key).await
     }
 
     async fn use_once(&self, name: &Digest, until: Timestamp, now: Timestamp) -> Answer<bool> {

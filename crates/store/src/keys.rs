@@ -10,7 +10,7 @@ use mcp_gateway_model::{
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 26] {
+pub const fn patterns() -> [&'static str; 27] {
     [
         "schema",
         "client:{*}",
@@ -36,6 +36,7 @@ pub const fn patterns() -> [&'static str; 26] {
         "keys:{ring}",
         "public-keys:{ring}",
         "document:{*}",
+        "unused-documents:{all}",
         "once:{*}",
         "permit:{*}",
     ]
@@ -166,6 +167,11 @@ impl Keys {
     /// The digest stands for what kind of document it is and its address.
     pub(crate) fn document(&self, digest: &Digest) -> String {
         self.of_digest("document", digest)
+    }
+
+    /// Which copies no grant needed yet.
+    pub(crate) fn unused_documents(&self) -> String {
+        format!("{}unused-documents:{{all}}", self.prefix)
     }
 
     pub(crate) fn once(&self, name: &Digest) -> String {

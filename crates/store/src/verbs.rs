@@ -256,9 +256,15 @@ pub trait Store: GrantReader + Devices {
     /// The copy of a document, if it has not gone at `now` ([`Document::ends_at`]).
     async fn document(&self, key: &Digest, now: Timestamp) -> Result<Option<Document>, StoreError>;
 
-    /// Keeps a copy of a document, in the place of the one before. That a grant needed that one is kept.
-    async fn put_document(&self, key: &Digest, document: &Document, now: Timestamp)
-    -> Result<(), StoreError>;
+    /// Keeps a copy of a document, in the place of the one before. That a grant needed that one is kept. Of copies that no
+    /// grant needed those that were read longest ago go, until there are `most`: never this one, and 64 in one call at most.
+    async fn put_document(
+        &self,
+        key: &Digest,
+        document: &Document,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Notes that a grant needs the copy, if it is there.
     async fn keep_document(&self, key: &Digest, now: Timestamp) -> Result<(), StoreError>;

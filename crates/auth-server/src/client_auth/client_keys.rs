@@ -10,7 +10,7 @@ const MOST: usize = 20;
 /// How long an RSA key may be, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// The members that only a private or a shared key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+pub(crate) const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A set of keys that sign a client's assertions. Keys for anything else are not in it.
 pub(crate) struct ClientKeys(Vec<ClientKey>);

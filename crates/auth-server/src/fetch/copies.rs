@@ -168,7 +168,8 @@ pub(crate) async fn read<T>(
     };
     match (got, copy) {
         (Ok((value, document)), _) => {
-            server.store.put_document(&key, &document, now).await?;
+            let most = server.settings.fetch.unused_copies;
+            server.store.put_document(&key, &document, most, now).await?;
             Ok(value)
         }
         (Err(FetchFault::Invalid(why)), _) => Err(FetchFault::Invalid(why).into()),

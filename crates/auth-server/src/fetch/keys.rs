@@ -9,7 +9,7 @@ use super::{
     FetchFault,
     copies::{self, Kind, NoCopy, Policy},
 };
-use crate::request::Context;
+use crate::{client_auth::PRIVATE, request::Context};
 
 /// How soon an address is asked again for a key that it did not have.
 const SINCE: Duration = Duration::from_secs(60);
@@ -17,8 +17,11 @@ const SINCE: Duration = Duration::from_secs(60);
 /// The most keys that are looked at.
 const MOST: usize = 20;
 
-/// What may be said of a key without making it longer than a key is.
-const LONGEST: usize = 4096;
+/// The most bytes of one, as it is kept: an RSA key of 8192 bits has 1366 for its modulus.
+const LONGEST: usize = 2048;
+
+/// What is kept of a key. Certificates and whatever else stands in it verify nothing here.
+const KEPT: [&str; 9] = ["kty", "n", "e", "crv", "x", "y", "kid", "alg", "use"];
 
 /// The keys at `url` that can verify signatures. If none of them is called `kid` the address is asked again, at most once a
 /// minute: a client may have begun to use a new one.
@@ -62,8 +65,8 @@ fn parse(text: &str) -> Result<(Vec<Value>, Option<String>), String> {
     let keys: Vec<_> = keys
         .iter()
         .filter(|key| verifies(key))
+        .filter_map(kept)
         .take(MOST)
-        .cloned()
         .collect();
     if keys.is_empty() {
         return Err("it has no public key for signatures".into());
@@ -75,15 +78,20 @@ fn parse(text: &str) -> Result<(Vec<Value>, Option<String>), String> {
 /// Whether it is a public key that may verify signatures. One with a private part is nobody's any more.
 fn verifies(key: &Value) -> bool {
     let is_public = ["RSA", "EC", "OKP"].iter().any(|kind| key["kty"] == *kind)
-        && ["d", "p", "q", "k"]
-            .iter()
-            .all(|private| key.get(private).is_none());
+        && PRIVATE.iter().all(|private| key.get(private).is_none());
     let is_for_signatures = key.get("use").is_none_or(|usage| usage == "sig");
     let may_verify = key.get("key_ops").is_none_or(|ops| {
         ops.as_array()
             .is_some_and(|ops| ops.iter().any(|op| op == "verify"))
     });
-    is_public && is_for_signatures && may_verify && key.to_string().len() <= LONGEST
+    is_public && is_for_signatures && may_verify
+}
+
+/// The key as it is kept, if that is no longer than a key is.
+fn kept(key: &Value) -> Option<Value> {
+    let member = |name: &&str| Some(((*name).to_owned(), key.get(*name)?.clone()));
+    let kept = Value::Object(KEPT.iter().filter_map(member).collect());
+    (kept.to_string().len() <= LONGEST).then_some(kept)
 }
 
 #[cfg(test)]
@@ -99,7 +107,8 @@ mod tests {
             ("use", json!("enc")),
             ("d", json!("private")),
             ("key_ops", json!(["sign"])),
-            ("x5c", json!(["x".repeat(LONGEST)])),
+            ("dp", json!("private")),
+            ("kid", json!("x".repeat(LONGEST))),
         ] {
             let mut bad = good.clone();
             bad[name] = value;
@@ -108,6 +117,23 @@ mod tests {
         let (taken, kept) = parse(&json!({"keys": keys, "more": true}).to_string()).unwrap();
         assert_eq!(taken, std::slice::from_ref(&good));
         assert_eq!(kept.unwrap(), json!({"keys": [good]}).to_string());
+    }
+
+    #[test]
+    fn of_a_key_only_what_verifies_is_kept() {
+        let key = json!({"kty": "RSA", "n": "n", "e": "AQAB", "kid": "a", "alg": "RS256", "use": "sig"});
+        let mut published = key.clone();
+        for (name, value) in [
+            ("x5c", json!(["x".repeat(3000)])),
+            ("x5u", json!("https://client.example.com/x")),
+            ("key_ops", json!(["verify"])),
+            ("more", json!({"n": "x".repeat(3000)})),
+        ] {
+            published[name] = value;
+        }
+        let (taken, kept) = parse(&json!({"keys": [published]}).to_string()).unwrap();
+        assert_eq!(taken, std::slice::from_ref(&key));
+        assert_eq!(kept.unwrap(), json!({"keys": [key]}).to_string());
     }
 
     #[test]

@@ -161,7 +161,7 @@ async fn the_consent_page_shows_the_end_of_the_longest_host() {
         used: false,
     };
     let key = Digest::of(format!("client {client}").as_bytes());
-    site.store.put_document(&key, &copy, site.now()).await.unwrap();
+    site.store.put_document(&key, &copy, 1, site.now()).await.unwrap();
     let page = Browser::new(&site).get(&site.request(&id(&client), &[])).await;
     for shown in [
         format!("<strong>{host}</strong>"),

@@ -138,6 +138,34 @@ async fn descriptions_that_nobody_needed_are_gone_when_they_are_no_longer_fresh(
 }
 
 #[actix_web::test]
+async fn copies_that_nobody_needed_make_room_for_each_other_and_for_nobody_else() {
+    let publisher = Publisher::start();
+    let desk = Desk::start_with(|settings| {
+        settings.fetch = publisher.settings();
+        settings.fetch.unused_copies = 3;
+        settings.limits.fetch.burst = 100;
+    })
+    .await;
+    let used = described(publisher.client("/used", |_| {}));
+    desk.tokens(&used).await;
+    let mut left = Vec::new();
+    for number in 0..8 {
+        desk.advance(1);
+        ask(&desk, &described(publisher.client(&format!("/{number}"), |_| {}))).await;
+    }
+    for path in ["/used".to_owned()]
+        .into_iter()
+        .chain((0..8).map(|n| format!("/{n}")))
+    {
+        let key = Digest::of(format!("client {}", publisher.url(&path)).as_bytes());
+        if desk.store.document(&key, desk.now()).await.unwrap().is_some() {
+            left.push(path);
+        }
+    }
+    assert_eq!(left, ["/used", "/5", "/6", "/7"]);
+}
+
+#[actix_web::test]
 async fn what_is_no_document_is_refused_before_it_is_read_whole() {
     let publisher = Publisher::start();
     let desk = desk_reading(&publisher).await;

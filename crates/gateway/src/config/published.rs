@@ -32,6 +32,7 @@ pub(super) fn read(r: &mut Reader<'_>, role: Role) -> PublishedConfig {
                 .parsed("FETCH_DNS_SERVERS", |text| list(text, server))
                 .unwrap_or_default(),
             patience: default.patience,
+            unused_copies: default.unused_copies,
         },
     }
 }

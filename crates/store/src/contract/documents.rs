@@ -64,6 +64,6 @@ async fn change<E: Engine>(
     Err(contended(&engine.keys().document(key)))
 }
 
-fn living(key: &str, found: Option<&Raw>, now: Timestamp) -> Answer<Option<Document>> {
+pub(super) fn living(key: &str, found: Option<&Raw>, now: Timestamp) -> Answer<Option<Document>> {
     Ok(read(key, found)?.filter(|document: &Document| !document.ends_at().has_passed(now)))
 }

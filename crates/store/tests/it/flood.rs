@@ -1,4 +1,5 @@
-//! What a store holds of a flood of registrations: as many as the bound says, in records and in bytes.
+//! What a store holds of a flood of registrations, or of copies of what strangers publish: as many as the bound says, in
+//! records and in bytes.
 #![expect(
     clippy::unwrap_used,
     reason = "test code: a store that gives no answer fails the test"
@@ -7,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use mcp_gateway_model::client::Client;
-use mcp_gateway_store::{EmbeddedStore, Rate, RedisStore, Store, testing::RedisServer};
+use mcp_gateway_store::{Document, EmbeddedStore, Rate, RedisStore, Store, testing::RedisServer};
 
 use crate::samples::{NOW, after, client, digest};
 
@@ -83,4 +84,52 @@ async fn the_file_holds_no_more_of_a_flood_than_the_bound() {
     // a flood unbounded would take more than 7 MB; the pages of what went are used again
     let length = std::fs::metadata(&path).unwrap().len();
     assert!(length < 5 << 20, "{length}");
+}
+
+/// The most bytes of a copy, with its address, its key and its place in the list.
+const COPY: usize = 66 * 1024;
+
+/// Makes the store read ever new key sets, each as large as one may be and fresh for a day.
+async fn flood_of_copies(store: &dyn Store) {
+    for n in 0..400 {
+        let copy = Document {
+            url: format!("https://client.example.com/{n}"),
+            body: "x".repeat(64 * 1024),
+            read_at: after(n),
+            fresh_until: after(n + 86_400),
+            used: false,
+        };
+        let key = digest(&copy.url);
+        store.put_document(&key, &copy, MOST, after(n)).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_holds_no_more_copies_of_a_flood_than_the_bound() {
+    let server = RedisServer::start();
+    flood_of_copies(&RedisStore::connect(&server.options()).unwrap()).await;
+    let all = server.dump();
+    let copies = all.iter().filter(|(key, _)| key.starts_with("mcpgw:document:"));
+    assert_eq!(copies.count(), MOST as usize);
+    // beside them the list and the mark of the schema
+    assert_eq!(all.len(), MOST as usize + 2);
+    let bytes: usize = all.iter().map(|(key, value)| key.len() + value.len()).sum();
+    assert!(bytes < MOST as usize * COPY, "{bytes}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_holds_no_more_copies_of_a_flood_than_the_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = EmbeddedStore::open(&path).unwrap();
+    flood_of_copies(&store).await;
+    let mut left = 0;
+    for n in 0..400 {
+        let key = digest(&format!("https://client.example.com/{n}"));
+        left += u32::from(store.document(&key, after(400)).await.unwrap().is_some());
+    }
+    assert_eq!(left, MOST);
+    // a flood unbounded would take more than 25 MB; the pages of what went are used again
+    let length = std::fs::metadata(&path).unwrap().len();
+    assert!(length < 16 << 20, "{length}");
 }

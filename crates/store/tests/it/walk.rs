@@ -65,10 +65,14 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
     }
     store.replace_key_ring(&ring(1, "key")).await.unwrap();
     store
-        .put_document(&digest("url"), &document(), NOW)
+        .put_document(&digest("url"), &document(), 100, NOW)
         .await
         .unwrap();
     store.keep_document(&digest("url"), NOW).await.unwrap();
+    store
+        .put_document(&digest("unused"), &document(), 100, NOW)
+        .await
+        .unwrap();
     let rate = Rate {
         count: 1,
         period: Duration::from_secs(60),

@@ -120,7 +120,7 @@ fragile!(Store {
     fn key_ring() -> KeyRing;
     fn replace_key_ring(ring: &KeyRing) -> Swapped;
     fn document(key: &Digest, now: Timestamp) -> Option<Document>;
-    fn put_document(key: &Digest, document: &Document, now: Timestamp) -> ();
+    fn put_document(key: &Digest, document: &Document, most: u32, now: Timestamp) -> ();
     fn keep_document(key: &Digest, now: Timestamp) -> ();
     fn take_permit(name: &Digest, rate: Rate, now: Timestamp) -> Option<Duration>;
     fn inspect(now: Timestamp) -> Vec<Warning>;
