@@ -11,6 +11,8 @@ use super::{Call, TOOLS_CALL, pattern::is_plain_name};
 const MOST: usize = 100;
 /// The members of a message that mean something.
 const OF_A_MESSAGE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+/// The member whose own members some servers find in the object that it stands in.
+const PROTOTYPE: &str = "__proto__";
 /// The members of parameters that mean something.
 const OF_PARAMETERS: [&str; 4] = ["name", "uri", "arguments", "_meta"];
 
@@ -105,7 +107,9 @@ pub enum BadBody {
     #[error("the body must be a JSON-RPC message, or a list of 1 to 100 messages")]
     Message,
     /// A member that is there twice, or that some readers take for another.
-    #[error("a member is there twice, or its name differs from another only in the case of letters")]
+    #[error(
+        "a member is there twice, its name differs from another only in the case of letters, or it is __proto__"
+    )]
     Duplicate,
     /// Not the name of a method.
     #[error("method must be the name of an MCP method, exactly as it is written in the specification")]
@@ -275,14 +279,15 @@ fn fail<T, E: Error>(fault: &Cell<Option<BadBody>>, what: BadBody) -> Result<T, 
     Err(E::custom(what))
 }
 
-/// Whether some readers would take `key` for a member that means something: those that ignore the case of letters.
+/// Whether some readers would take `key` for a member that means something: those that ignore the case of letters, and
+/// those in JavaScript that copy the object, and with it what is below [`PROTOTYPE`].
 fn is_disguised(key: &str, place: Place) -> bool {
     let known: &[&str] = match place {
         Place::Message => &OF_A_MESSAGE,
         Place::Parameters => &OF_PARAMETERS,
         Place::Elsewhere => return false,
     };
-    !known.contains(&key) && known.contains(&folded(key).as_str())
+    key == PROTOTYPE || !known.contains(&key) && known.contains(&folded(key).as_str())
 }
 
 /// Without the case of letters, however they are written (`ſ` is an `s`, the Kelvin sign a `k`).

@@ -117,6 +117,21 @@ fn a_member_in_another_case_is_refused_because_some_servers_ignore_case() {
 }
 
 #[test]
+fn a_member_that_javascript_takes_for_a_prototype_is_refused_where_members_mean_something() {
+    for body in [
+        r#"{"__proto__":{"method":"tools/call"},"params":{"name":"x"}}"#,
+        r#"{"\u005f_proto__":{"method":"tools/call"},"params":{"name":"x"}}"#,
+        r#"[{"method":"ping"},{"__proto__":{"method":"tools/call"},"params":{"name":"x"}}]"#,
+        r#"{"method":"tools/call","params":{"name":"a","__proto__":{"name":"b"}}}"#,
+        r#"{"method":"resources/read","params":{"__proto__":{"uri":"b"}}}"#,
+    ] {
+        assert_eq!(read(body), Err(BadBody::Duplicate), "{body}");
+    }
+    // what a tool makes of its arguments is its own
+    assert!(read(r#"{"method":"tools/call","params":{"name":"a","arguments":{"__proto__":1}}}"#).is_ok());
+}
+
+#[test]
 fn a_method_or_a_tool_that_is_not_plainly_named_is_refused() {
     for body in [
         r#"{"method":1}"#,
