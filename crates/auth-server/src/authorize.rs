@@ -35,7 +35,7 @@ async fn ask(browser: &Browser) -> Result<HttpResponse, Refusal> {
         .permit("authorize", server.settings.limits.authorize)
         .await?;
     let client = known_client(browser).await?;
-    limit::by_client(&browser.context, "authorize", &client.id)
+    limit::by_client_at_address(&browser.context, "authorize", &client.id)
         .await
         .map_err(Page::from)?;
     let address = return_address(browser.query(), &client)?;

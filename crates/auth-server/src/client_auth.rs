@@ -45,7 +45,10 @@ pub(crate) async fn authenticate(
     credentials: &Credentials,
 ) -> Result<AuthenticatedClient, Rejection> {
     let client = prove(context, credentials).await?;
-    limit::by_client(context, endpoint, &client.id).await?;
+    match credentials.proof {
+        Proof::Nothing => limit::by_client_at_address(context, endpoint, &client.id).await?,
+        Proof::Secret(_) | Proof::Assertion(_) => limit::by_client(context, endpoint, &client.id).await?,
+    }
     Ok(AuthenticatedClient(client))
 }
 

@@ -26,8 +26,8 @@ pub(crate) async fn by_address(
     take(store, &bucket, rate, now).await
 }
 
-/// Takes a permit for what a client does at an endpoint, wherever it does it from. Only for a client that there is, so
-/// that nobody can fill the store with made-up names.
+/// Takes a permit for what a client that has just proved who it is does at an endpoint, wherever it does it from. Only for a
+/// client that there is, so that nobody can fill the store with made-up names.
 ///
 /// # Errors
 /// As [`by_address`].
@@ -36,13 +36,28 @@ pub(crate) async fn by_client(
     endpoint: &'static str,
     client: &ClientId,
 ) -> Result<(), Rejection> {
-    let server = &context.server;
     // Many devices share the address of a description: none of them may use up what the others need.
-    let whose = if documents::is_address(client) {
-        format!("{client} address {}", counted(context.address))
-    } else {
-        client.to_string()
-    };
+    if documents::is_address(client) {
+        return by_client_at_address(context, endpoint, client).await;
+    }
+    by_whom(context, endpoint, client.as_str()).await
+}
+
+/// As [`by_client`], for who only says which client it is: anybody can, so that none may use up what the others need.
+///
+/// # Errors
+/// As [`by_address`].
+pub(crate) async fn by_client_at_address(
+    context: &Context,
+    endpoint: &'static str,
+    client: &ClientId,
+) -> Result<(), Rejection> {
+    let whose = format!("{client} address {}", counted(context.address));
+    by_whom(context, endpoint, &whose).await
+}
+
+async fn by_whom(context: &Context, endpoint: &'static str, whose: &str) -> Result<(), Rejection> {
+    let server = &context.server;
     let bucket = Digest::of(format!("{endpoint} client {whose}").as_bytes());
     take(
         server.store.as_ref(),

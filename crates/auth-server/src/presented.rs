@@ -145,7 +145,7 @@ impl Caller {
         }
         let live = access_token::open(&context.server, token, context.now).await?;
         let live = live.ok_or_else(dead_bearer)?;
-        limit::by_client(context, endpoint, &live.grant.client).await?;
+        limit::by_client_at_address(context, endpoint, &live.grant.client).await?;
         Ok(Some(Self::Holder(live.grant.id)))
     }
 

@@ -30,7 +30,7 @@ pub(crate) async fn userinfo(context: Context, request: HttpRequest) -> Result<H
     let live = access_token::open(server, token, now)
         .await?
         .ok_or_else(dead_token)?;
-    limit::by_client(&context, "userinfo", &live.grant.client).await?;
+    limit::by_client_at_address(&context, "userinfo", &live.grant.client).await?;
     let scopes = ScopeSet::parse(&live.claims.scope).unwrap_or_default();
     let user = live.grant.user.as_ref().filter(|_| scopes.contains(OPENID));
     let user = user.ok_or_else(insufficient)?;
