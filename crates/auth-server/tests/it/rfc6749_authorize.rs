@@ -336,26 +336,32 @@ async fn a_page_that_is_fetched_ahead_of_time_starts_nothing() {
 async fn pages_and_cookies_exist_on_the_issuers_host_only() {
     let site = Site::start().await;
     let client = site.client(&[REDIRECT]).await;
-    let request = site.request(&client, &[]);
-    for (name, value) in [
-        ("host", "echo.example.com"),
-        ("host", "localhost:1"),
-        ("x-forwarded-host", "echo.example.com"),
-    ] {
-        let browser = Browser::new(&site);
-        for path in [request.clone(), format!("{}/callback?state=x&code=y", site.base)] {
-            let got = browser.get_with(&path, &[(name, value)]).await;
-            // at a protected host, where clients of 2025-03-26 would look for it, there is no such endpoint at all
-            let is_absent = value == "echo.example.com" && path == request;
-            if is_absent {
-                assert_eq!(got.status, StatusCode::NOT_FOUND, "{value}");
+    let authorize = site.request(&client, &[]);
+    let predecessors = authorize.replace("/authorize", "/oauth/authorize");
+    let callback = format!("{}/callback?state=x&code=y", site.base);
+    let (nothing, elsewhere) = (StatusCode::NOT_FOUND, StatusCode::MISDIRECTED_REQUEST);
+    // a protected server's host has no such endpoint; anywhere else, a text says where people log in
+    let echo = [&authorize, &predecessors, &callback].map(|path| {
+        let status = if path == &callback { elsewhere } else { nothing };
+        (path, "echo.example.com", status)
+    });
+    let stranger = [&authorize, &predecessors, &callback].map(|path| (path, "localhost:1", elsewhere));
+    for header in ["host", "x-forwarded-host"] {
+        for (path, host, status) in echo.into_iter().chain(stranger) {
+            let browser = Browser::new(&site);
+            let got = browser.get_with(path, &[(header, host)]).await;
+            assert_eq!(got.status, status, "{path} at {host}");
+            if status == nothing {
+                assert_eq!(got.header("content-type"), "application/json");
+                assert!(!got.body.contains(&site.issuer), "{}", got.body);
             } else {
-                assert_eq!(got.status, StatusCode::MISDIRECTED_REQUEST, "{value}");
+                assert_eq!(got.title(), "Wrong address");
                 assert!(got.body.contains(&site.issuer), "{}", got.body);
             }
-            assert!(!got.body.contains("echo.example.com"), "{}", got.body);
+            assert!(!got.body.contains("<form"), "{}", got.body);
+            assert!(!got.body.contains(host), "{}", got.body);
+            assert!(!got.headers.contains_key("set-cookie") && browser.cookies().is_empty());
         }
-        assert!(browser.cookies().is_empty());
     }
 }
 
