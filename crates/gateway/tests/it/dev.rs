@@ -167,6 +167,44 @@ async fn the_whole_job_from_registration_to_revocation() {
 }
 
 #[tokio::test]
+async fn the_endpoints_answer_under_every_name_of_this_machine_and_people_log_in_under_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = dev(directory.path(), free_port(), &[], &[]).await;
+    let (http, port, issuer) = (client(), server.port, issuer(server.port));
+    for name in ["localhost", "127.0.0.1", "[::1]"] {
+        let host = format!("{name}:{port}");
+        let post = |path: &str| http.post(server.at(path)).header("host", &host);
+        let metadata = json!({ "grant_types": ["client_credentials"], "client_name": "Job" });
+        let registered = post("/register").json(&metadata).send().await.unwrap();
+        assert_eq!(registered.status(), StatusCode::CREATED, "{host}");
+        let registered: Value = registered.json().await.unwrap();
+        let text = |name: &str| registered[name].as_str().unwrap();
+        let resource = format!("http://{host}/mcp");
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", text("client_id")),
+            ("client_secret", text("client_secret")),
+            ("resource", &resource),
+        ];
+        let token = post("/token").form(&form).send().await.unwrap();
+        assert_eq!(token.status(), StatusCode::OK, "{host}");
+        if name == "localhost" {
+            continue;
+        }
+        let sent = http
+            .get(server.at("/authorize?client_id=c"))
+            .header("host", &host);
+        let sent = sent.send().await.unwrap();
+        assert_eq!(sent.status(), StatusCode::FOUND, "{host}");
+        let place = sent.headers()["location"].to_str().unwrap();
+        assert!(
+            place.starts_with(&format!("{issuer}/authorize?client_id=c&resource=")),
+            "{place}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_client_that_registers_may_act_for_itself() {
     let directory = tempfile::tempdir().unwrap();
     let server = dev(directory.path(), free_port(), &[], &[]).await;
