@@ -28,7 +28,9 @@ pub enum BadDocumentPolicy {
     #[error("must be open, off, or a list of hosts")]
     Empty,
     /// One of the hosts is none.
-    #[error("\"{0}\" is not a host such as claude.ai or *.example.com")]
+    #[error(
+        "must be open, off, or a list of hosts: \"{0}\" is not a host such as claude.ai or *.example.com"
+    )]
     Host(String),
 }
 
@@ -73,11 +75,18 @@ impl HostPattern {
         let is_address = |host: &Host| matches!(host, Host::Ipv4(_) | Host::Ipv6(_));
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-.[]:".contains(c);
         let host = Host::parse(name).ok().filter(|host| host.to_string() == name);
+        // one word is more likely a switch, such as `on`, than somebody's host
+        let is_switch =
+            |host: &Host| !below && !is_address(host) && name != "localhost" && !name.contains('.');
         match host {
-            Some(host) if name.chars().all(is_plain) && !(below && is_address(&host)) => Ok(Self {
-                name: name.to_owned(),
-                below,
-            }),
+            Some(host)
+                if name.chars().all(is_plain) && !(below && is_address(&host)) && !is_switch(&host) =>
+            {
+                Ok(Self {
+                    name: name.to_owned(),
+                    below,
+                })
+            }
             _ => Err(BadDocumentPolicy::Host(text.to_owned())),
         }
     }
@@ -148,6 +157,24 @@ mod tests {
             "a b",
         ] {
             assert!(DocumentPolicy::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_switch_that_there_is_not_is_no_host() {
+        for text in ["on", "true", "maybe", "claude.ai, off", "none"] {
+            let refused = DocumentPolicy::parse(text).unwrap_err().to_string();
+            assert!(
+                refused.starts_with("must be open, off, or a list of hosts"),
+                "{refused}"
+            );
+        }
+        for (text, host) in [
+            ("localhost", "localhost"),
+            ("*.internal", "a.internal"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert!(trusts(text, host), "{text}");
         }
     }
 }

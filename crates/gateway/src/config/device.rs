@@ -39,11 +39,13 @@ fn host(text: &str) -> Result<String, String> {
     let plain = text.strip_prefix("*.").unwrap_or(&text);
     let url = Url::parse(&format!("https://{plain}/")).ok();
     let is_host = url.is_some_and(|url| url.host_str() == Some(plain) && url.port().is_none());
-    if is_host && !plain.contains('*') {
+    // one word is more likely a switch, such as `on`, than somebody's host
+    let is_switch = plain == text && !text.contains(['.', ':']) && text != "localhost";
+    if is_host && !plain.contains('*') && !is_switch {
         Ok(text)
     } else {
         Err(format!(
-            "has \"{text}\": it must list hosts such as claude.ai or *.example.com, without https:// and paths"
+            "has \"{text}\": it must list hosts such as claude.ai or *.example.com, without https:// and paths; DEVICE_GRANT says whether they count: listed, off or open"
         ))
     }
 }
@@ -65,6 +67,9 @@ mod tests {
             "*.*.com",
             "a b",
             "u@h",
+            "on",
+            "open",
+            "claude.ai, true",
         ] {
             assert!(hosts(wrong).is_err(), "{wrong}");
         }

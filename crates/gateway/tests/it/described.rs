@@ -122,6 +122,12 @@ async fn every_setting_about_descriptions_is_read_and_a_bad_value_is_a_fault() {
         ("CLIENT_ID_METADATA_DOCUMENTS", "*", "is not a host"),
         (
             "CLIENT_ID_METADATA_DOCUMENTS",
+            "on",
+            "must be open, off, or a list of hosts",
+        ),
+        ("DEVICE_GRANT_HOSTS", "true", "listed, off or open"),
+        (
+            "CLIENT_ID_METADATA_DOCUMENTS",
             ",",
             "must be open, off, or a list",
         ),
