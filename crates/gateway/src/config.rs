@@ -8,6 +8,7 @@ mod dotenv;
 mod faults;
 mod keys;
 mod limits;
+mod listen;
 mod logs;
 mod published;
 mod quirks;
@@ -20,11 +21,7 @@ mod sources;
 mod store;
 pub(crate) mod variables;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 use mcp_gateway_auth_server::{
     DocumentPolicy, Gate, RegistrationSettings,
@@ -45,6 +42,7 @@ use url::Url;
 
 pub(crate) use faults::Faults;
 pub(crate) use keys::SigningConfig;
+pub(crate) use listen::{Listen, TlsFiles};
 pub(crate) use logs::{LogConfig, LogFormat};
 pub(crate) use published::PublishedConfig;
 pub(crate) use show::{Shown, shown};
@@ -120,23 +118,6 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Where requests come in, and how that ends.
-#[derive(Clone, Debug)]
-pub(crate) struct Listen {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) metrics: Option<SocketAddr>,
-    pub(crate) tls: Option<TlsFiles>,
-    pub(crate) shutdown_delay: Duration,
-}
-
-/// Certificate and key of TLS by the gateway itself.
-#[derive(Clone, Debug)]
-pub(crate) struct TlsFiles {
-    pub(crate) certificates: PathBuf,
-    pub(crate) key: PathBuf,
-}
-
 /// The OAuth App at GitHub.
 #[derive(Debug)]
 pub(crate) struct GithubConfig {
@@ -179,7 +160,7 @@ impl Config {
 }
 
 fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
-    let listen = listen(r);
+    let listen = listen::read(r);
     let issuer = resources::issuer(r, &listen);
     let (resources, resource_servers) = resources::read(r, issuer.as_ref(), role);
     let api_key = api_key::read(r, &resources, role);
@@ -240,57 +221,6 @@ fn allowed_users(r: &mut Reader<'_>, role: Role) -> Option<AllowedUsers> {
     let told = role != Role::Verifier || r.sources.get("ALLOWED_GITHUB_USERS").is_some();
     let listed = r.parsed("ALLOWED_GITHUB_USERS", AllowedUsers::parse);
     told.then(|| listed.unwrap_or_else(AllowedUsers::nobody))
-}
-
-fn listen(r: &mut Reader<'_>) -> Listen {
-    let mut file = |name: &'static str| {
-        r.parsed(name, |text| {
-            std::fs::File::open(text)
-                .map(|_| PathBuf::from(text))
-                .map_err(|error| format!("{text} cannot be read: {error}"))
-        })
-    };
-    let (certificates, key) = (file("MCP_SSL_CERT_FILE"), file("MCP_SSL_KEY_FILE"));
-    let enabled = r.boolean("MCP_HTTPS_ENABLED", false);
-    for name in ["MCP_SSL_CERT_FILE", "MCP_SSL_KEY_FILE"] {
-        if enabled && !r.has(name) {
-            r.faults.add(name, "is not set, and MCP_HTTPS_ENABLED is true");
-        }
-    }
-    let tls = certificates
-        .zip(key)
-        .filter(|_| enabled)
-        .map(|(certificates, key)| TlsFiles { certificates, key });
-    if let Some(Err((setting, problem))) = tls.as_ref().map(crate::serve::tls::set_up) {
-        r.faults.add(setting, problem);
-    }
-    Listen {
-        host: r.text("HOST").unwrap_or("127.0.0.1").to_owned(),
-        port: r.number("PORT", 8000),
-        metrics: r.parsed("METRICS_LISTEN", metrics_address).flatten(),
-        tls,
-        shutdown_delay: shutdown_delay(r),
-    }
-}
-
-fn shutdown_delay(r: &mut Reader<'_>) -> Duration {
-    let seconds = r.number::<u8>("SHUTDOWN_DELAY", 1);
-    if seconds > 20 {
-        r.faults.add(
-            "SHUTDOWN_DELAY",
-            "must be at most 20: the end takes 30 seconds in all",
-        );
-    }
-    Duration::from_secs(u64::from(seconds))
-}
-
-fn metrics_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
-    if text.eq_ignore_ascii_case("off") {
-        return Ok(None);
-    }
-    text.parse()
-        .map(Some)
-        .map_err(|_| "must be an address and a port such as 127.0.0.1:9000")
 }
 
 fn github(r: &mut Reader<'_>, role: Role) -> GithubConfig {

@@ -37,6 +37,7 @@ mod personal_tokens_presented;
 mod rfc6749_authorize;
 mod rfc6749_client;
 mod rfc6749_refresh;
+mod rfc6749_scope;
 mod rfc6749_token;
 mod rfc7009;
 mod rfc7523;

@@ -1,6 +1,7 @@
 //! What tests start and drive.
 
 pub(crate) mod assertions;
+mod browser;
 pub(crate) mod desk;
 pub(crate) mod device;
 pub(crate) mod fragile;
