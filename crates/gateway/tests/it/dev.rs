@@ -173,9 +173,9 @@ async fn the_endpoints_answer_under_every_name_of_this_machine_and_people_log_in
     let (http, port, issuer) = (client(), server.port, issuer(server.port));
     for name in ["localhost", "127.0.0.1", "[::1]"] {
         let host = format!("{name}:{port}");
-        let post = |path: &str| http.post(server.at(path)).header("host", &host);
+        let send = |path: &str| http.post(server.at(path)).header("host", &host);
         let metadata = json!({ "grant_types": ["client_credentials"], "client_name": "Job" });
-        let registered = post("/register").json(&metadata).send().await.unwrap();
+        let registered = send("/register").json(&metadata).send().await.unwrap();
         assert_eq!(registered.status(), StatusCode::CREATED, "{host}");
         let registered: Value = registered.json().await.unwrap();
         let text = |name: &str| registered[name].as_str().unwrap();
@@ -186,7 +186,7 @@ async fn the_endpoints_answer_under_every_name_of_this_machine_and_people_log_in
             ("client_secret", text("client_secret")),
             ("resource", &resource),
         ];
-        let token = post("/token").form(&form).send().await.unwrap();
+        let token = send("/token").form(&form).send().await.unwrap();
         assert_eq!(token.status(), StatusCode::OK, "{host}");
         if name == "localhost" {
             continue;
