@@ -191,12 +191,12 @@ async fn the_endpoints_answer_under_every_name_of_this_machine_and_people_log_in
         if name == "localhost" {
             continue;
         }
-        let sent = http
+        let asked = http
             .get(server.at("/authorize?client_id=c"))
             .header("host", &host);
-        let sent = sent.send().await.unwrap();
-        assert_eq!(sent.status(), StatusCode::FOUND, "{host}");
-        let place = sent.headers()["location"].to_str().unwrap();
+        let asked = asked.send().await.unwrap();
+        assert_eq!(asked.status(), StatusCode::FOUND, "{host}");
+        let place = asked.headers()["location"].to_str().unwrap();
         assert!(
             place.starts_with(&format!("{issuer}/authorize?client_id=c&resource=")),
             "{place}"
