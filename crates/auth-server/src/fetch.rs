@@ -7,20 +7,22 @@
 pub(crate) mod copies;
 mod fault;
 mod freshness;
+mod hosts;
 pub(crate) mod keys;
 mod names;
 mod public;
 mod target;
 mod wire;
 
-use std::net::SocketAddr;
+use std::{future::poll_fn, net::SocketAddr, pin::pin, task::Poll};
 
 use mcp_gateway_model::{clock::Timestamp, issuer::Issuer};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use url::Url;
 
 pub(crate) use fault::FetchFault;
 use freshness::Freshness;
+use hosts::Hosts;
 use names::Names;
 use public::Judge;
 use target::{Reach, Target};
@@ -36,9 +38,9 @@ const NEW_AT_ONCE: usize = 32;
 /// Whether an address was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Acquaintance {
-    /// There is a copy.
+    /// There is a copy, and reading it again did not fail.
     Known,
-    /// There is none.
+    /// There is none, or it could not be read again.
     New,
 }
 
@@ -51,6 +53,15 @@ pub(crate) struct Fetched {
     pub(crate) fresh_until: Timestamp,
 }
 
+/// That an answer does not come in time.
+const TOO_LONG: FetchFault = FetchFault::Unreachable("it takes too long");
+
+/// What is given back when the reading ends.
+struct Permits<'a> {
+    _at_host: Option<OwnedSemaphorePermit>,
+    _of_all: SemaphorePermit<'a>,
+}
+
 /// Reads from the public internet, and from the networks that the operator allows.
 pub(crate) struct Fetcher {
     /// For names of the public internet, at the port of https.
@@ -61,6 +72,7 @@ pub(crate) struct Fetcher {
     issuer: Option<Url>,
     known: Semaphore,
     new: Semaphore,
+    hosts: Hosts,
     settings: FetchSettings,
 }
 
@@ -83,6 +95,7 @@ impl Fetcher {
             issuer: Url::parse(issuer.as_str()).ok(),
             known: Semaphore::new(KNOWN_AT_ONCE),
             new: Semaphore::new(NEW_AT_ONCE),
+            hosts: Hosts::default(),
             settings,
         })
     }
@@ -99,17 +112,41 @@ impl Fetcher {
         now: Timestamp,
     ) -> Result<Fetched, FetchFault> {
         let wire = self.wire_to(url)?;
-        let permits = match acquaintance {
-            Acquaintance::Known => &self.known,
-            Acquaintance::New => &self.new,
-        };
         // waiting for others counts as well
         let deadline = tokio::time::Instant::now() + self.settings.patience;
-        let permit = tokio::time::timeout_at(deadline, permits.acquire()).await;
-        let _permit = permit.ok().and_then(Result::ok).ok_or(FetchFault::Busy)?;
-        tokio::time::timeout_at(deadline, wire.get(url, limit, now))
-            .await
-            .unwrap_or(Err(FetchFault::Unreachable("it takes too long")))
+        let mut permits = pin!(self.permits(url, acquaintance));
+        let at_once = poll_fn(|cx| Poll::Ready(permits.as_mut().poll(cx))).await;
+        let (_permits, has_waited) = match at_once {
+            Poll::Ready(permits) => (permits?, false),
+            Poll::Pending => {
+                let waited = tokio::time::timeout_at(deadline, permits).await;
+                (waited.unwrap_or(Err(FetchFault::Busy))?, true)
+            }
+        };
+        let got = tokio::time::timeout_at(deadline, wire.get(url, limit, now)).await;
+        got.unwrap_or(Err(TOO_LONG)).map_err(|fault| {
+            // what was left of the time says nothing about the address
+            let is_blamed = !has_waited || fault != TOO_LONG;
+            if is_blamed { fault } else { FetchFault::Busy }
+        })
+    }
+
+    /// What reading needs. Nobody's descriptions lead to hosts of others once they were read, so only then a host has
+    /// permits of its own: a stranger who names slow addresses of somebody's host keeps nobody from that host.
+    async fn permits(&self, url: &Url, acquaintance: Acquaintance) -> Result<Permits<'_>, FetchFault> {
+        let (at_host, all) = match acquaintance {
+            Acquaintance::Known => (Some(self.hosts.of(url)), &self.known),
+            Acquaintance::New => (None, &self.new),
+        };
+        let at_host = match at_host {
+            Some(permits) => Some(permits.acquire_owned().await.map_err(|_| FetchFault::Busy)?),
+            None => None,
+        };
+        let of_all = all.acquire().await.map_err(|_| FetchFault::Busy)?;
+        Ok(Permits {
+            _at_host: at_host,
+            _of_all: of_all,
+        })
     }
 
     /// What may go to `url`, if anything may.
@@ -147,3 +184,6 @@ pub enum BadFetcher {
     #[error("no HTTP client can be made: {0}")]
     Client(String),
 }
+
+#[cfg(test)]
+mod tests;

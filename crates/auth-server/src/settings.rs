@@ -218,7 +218,7 @@ pub struct Limits {
     pub client: Rate,
     /// Wrong secrets for one client from one address: slows down who guesses secrets.
     pub client_failures: Rate,
-    /// Descriptions and keys of clients, not read before, that an address makes us read.
+    /// Descriptions and keys of clients, not read before or not to be read last time, that an address makes us read.
     pub fetch: Rate,
     /// Introspections by an address.
     pub introspect: Rate,

@@ -121,6 +121,15 @@ impl Copies {
         (!until.has_passed(now)).then(|| fault.clone())
     }
 
+    /// Whether the last reading failed, as far as it is known.
+    fn has_failed(&self, key: &Digest) -> bool {
+        locked(&self.faults).contains_key(key)
+    }
+
+    fn forget(&self, key: &Digest) {
+        locked(&self.faults).remove(key);
+    }
+
     fn remember(&self, key: &Digest, fault: &FetchFault, now: Timestamp) {
         if !fault.is_of_the_address() {
             return;
@@ -163,8 +172,10 @@ pub(crate) async fn read<T>(
     let got = if let Some(fault) = server.copies.remembered(&key, now) {
         Err(fault)
     } else {
-        let got = ask(context, (kind, url), copy.is_some(), &parsed).await?;
-        got.inspect_err(|fault| server.copies.remember(&key, fault, now))
+        ask(context, (kind, url), copy.is_some(), &parsed)
+            .await?
+            .inspect(|_| server.copies.forget(&key))
+            .inspect_err(|fault| server.copies.remember(&key, fault, now))
     };
     match (got, copy) {
         (Ok((value, document)), _) => {
@@ -178,7 +189,7 @@ pub(crate) async fn read<T>(
     }
 }
 
-/// Asks the address itself. One that nobody asked for yet costs whoever asks a permit.
+/// Asks the address itself. One that nobody asked for yet, or that failed last time, costs whoever asks a permit.
 async fn ask<T>(
     context: &Context,
     (kind, url): (Kind, &Url),
@@ -186,11 +197,15 @@ async fn ask<T>(
     parsed: &impl Fn(&str) -> Result<(T, Option<String>), FetchFault>,
 ) -> Result<Result<(T, Document), FetchFault>, Rejection> {
     let (server, now) = (&context.server, context.now);
-    let acquaintance = if is_known {
+    let acquaintance = if is_known && !server.copies.has_failed(&kind.key(url)) {
         Acquaintance::Known
     } else {
         let rate = server.settings.limits.fetch;
-        limit::by_address(server.store.as_ref(), "fetch", context.address, rate, now).await?;
+        match limit::by_address(server.store.as_ref(), "fetch", context.address, rate, now).await {
+            // the copy may do
+            Err(_) if is_known => return Ok(Err(FetchFault::Busy)),
+            permit => permit?,
+        }
         Acquaintance::New
     };
     let fetched = server

@@ -11,7 +11,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{BadFetcher, FetchFault, Fetched, Freshness, names::Names, public::Judge};
+use super::{BadFetcher, FetchFault, Fetched, Freshness, TOO_LONG, names::Names, public::Judge};
 use crate::settings::FetchSettings;
 
 /// The most header fields of an answer.
@@ -168,9 +168,10 @@ fn fault(error: &reqwest::Error) -> FetchFault {
         }
         cause = error.source();
     }
-    FetchFault::Unreachable(if error.is_timeout() {
-        "it takes too long"
-    } else if error.is_connect() {
+    if error.is_timeout() {
+        return TOO_LONG;
+    }
+    FetchFault::Unreachable(if error.is_connect() {
         "its server cannot be connected to, or has no certificate that is trusted"
     } else {
         "its server broke the connection off"

@@ -1,6 +1,9 @@
 //! A client whose description cannot be read now.
 
+use std::time::Duration;
+
 use mcp_gateway_model::id::ClientId;
+use mcp_gateway_store::Rate;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -53,6 +56,31 @@ async fn the_last_good_copy_serves_refreshes_for_seven_days_and_then_the_client_
     desk.advance(31);
     let answer = desk.refresh(&client, &refresh, &[]).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+}
+
+#[actix_web::test]
+async fn an_address_that_failed_costs_a_permit_although_it_was_read_before_and_the_copy_does_without() {
+    let publisher = Publisher::start();
+    let desk = Desk::start_with(|settings| {
+        settings.fetch = publisher.settings();
+        settings.limits.fetch = Rate {
+            count: 1,
+            period: Duration::from_secs(10 * DAY),
+            burst: 1,
+        };
+    })
+    .await;
+    let client = client(&publisher);
+    let (_, mut refresh) = desk.tokens(&client).await;
+    publisher.set_down(true);
+    desk.advance(DAY + 1);
+    for _ in 0..3 {
+        let answer = desk.refresh(&client, &refresh, &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        refresh = answer.member("refresh_token");
+        assert_eq!(publisher.asked("/client.json"), 2);
+        desk.advance(31);
+    }
 }
 
 #[actix_web::test]
