@@ -84,6 +84,10 @@ enum Command {
     /// Look after a gateway that runs
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Answer 200 to everything: what the benchmarks compare the gateway with
+    #[cfg(feature = "bench")]
+    #[command(hide = true)]
+    Bare(crate::bare::BareArgs),
     /// Write a completion script for a shell
     #[command(
         after_help = "Example:\n  mcp-oauth-gateway completions bash > /etc/bash_completion.d/mcp-oauth-gateway"
@@ -197,6 +201,8 @@ impl Cli {
             Command::Admin(command) => operate::admin(command).await,
             Command::CheckConfig(args) => check_config::run(&args).await,
             Command::Healthcheck(args) => healthcheck::run(&args.server.flags()).await,
+            #[cfg(feature = "bench")]
+            Command::Bare(args) => crate::bare::run(&args).await,
             Command::Completions { shell } => {
                 clap_complete::generate(
                     shell,

@@ -1,6 +1,8 @@
 //! The executable `mcp-oauth-gateway`: OAuth 2.1 in front of any MCP server.
 
 mod admin;
+#[cfg(feature = "bench")]
+mod bare;
 mod check_config;
 mod cli;
 mod config;

@@ -26,7 +26,7 @@ use parts::Parts;
 /// it. The other way round a request can meet a connection that is just being closed.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// How long the head of a request may take to come in.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the server, or both, until a signal ends it.
 ///

@@ -20,10 +20,7 @@ pub(crate) enum Task {
     Growth(Growth),
     /// Instructions per request of the hot path against the recorded ones; fails when they grew by more than 10 %
     Callgrind(Callgrind),
-    /// A server that decides nothing
-    #[command(hide = true)]
-    Plain(Plain),
-    /// Signs or verifies for a while and prints how often a second
+    /// Signs for a while and prints how often a second
     #[command(hide = true)]
     Sign(Sign),
     /// Loads a server until it is ended
@@ -34,7 +31,7 @@ pub(crate) enum Task {
 /// What every measurement needs.
 #[derive(Args, Clone)]
 pub(crate) struct Common {
-    /// The executable to measure: stripped, without the sandbox
+    /// The executable to measure: stripped, without the sandbox; for speed, with the feature bench
     #[arg(long, value_name = "FILE")]
     pub(crate) gateway: PathBuf,
     /// Short and few rounds: shows that everything works, its figures mean little
@@ -49,6 +46,9 @@ pub(crate) struct Common {
 pub(crate) struct Speed {
     #[command(flatten)]
     pub(crate) common: Common,
+    /// The same executable without the feature bench, as it is shipped; without it, the part weight is not measured
+    #[arg(long, value_name = "FILE")]
+    pub(crate) shipped: Option<PathBuf>,
     /// The Python that has mcp-oauth-dynamicclient 0.2.0; without it, comparisons with the predecessor are left out
     #[arg(long, value_name = "FILE")]
     pub(crate) predecessor: Option<PathBuf>,
@@ -89,15 +89,6 @@ pub(crate) struct Callgrind {
     /// Record what is counted now
     #[arg(long)]
     pub(crate) record: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct Plain {
-    #[arg(long)]
-    pub(crate) port: u16,
-    /// The PKCS#8 of an RSA key, in base64, whose signatures /signature checks
-    #[arg(long)]
-    pub(crate) key: Option<String>,
 }
 
 #[derive(Args)]

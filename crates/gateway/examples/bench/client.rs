@@ -47,6 +47,14 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// What came of all of these together.
+    pub(crate) fn all(runs: Vec<Self>) -> Self {
+        let elapsed = runs.iter().map(|run| run.elapsed).sum();
+        let mut latencies: Vec<_> = runs.into_iter().flat_map(|run| run.latencies).collect();
+        latencies.sort_unstable();
+        Self { elapsed, latencies }
+    }
+
     /// How many requests were answered.
     pub(crate) fn requests(&self) -> f64 {
         count(self.latencies.len())

@@ -5,8 +5,7 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, ParsedPublicKey,
-        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
     },
 };
 use base64::{
@@ -99,16 +98,13 @@ impl Key {
         STANDARD.encode(pem)
     }
 
-    /// What checks the signatures of an RSA key.
+    /// The public part of an RSA key in PKCS#1 and base64.
     ///
     /// # Errors
     /// With a key of another kind.
-    pub(crate) fn rsa_public(&self) -> Answer<ParsedPublicKey> {
+    pub(crate) fn rsa_public(&self) -> Answer<String> {
         match &self.pair {
-            Pair::Rsa(pair) => Ok(ParsedPublicKey::new(
-                &RSA_PKCS1_2048_8192_SHA256,
-                pair.public_key(),
-            )?),
+            Pair::Rsa(pair) => Ok(STANDARD.encode(pair.public_key())),
             _ => Err("not an RSA key".into()),
         }
     }

@@ -17,7 +17,6 @@ mod instructions;
 mod key;
 mod machine;
 mod measure;
-mod plain;
 mod predecessor;
 mod process;
 mod progress;
@@ -26,6 +25,7 @@ mod report;
 mod requests;
 mod samples;
 mod seed;
+mod sign;
 mod stage;
 mod traefik;
 
@@ -52,8 +52,7 @@ fn main() -> ExitCode {
 /// Runs the task: what serves or loads in a process of its own, or what measures.
 fn begin(arguments: Arguments) -> Answer<ExitCode> {
     match arguments.task {
-        Task::Plain(plain) => plain::serve(&plain).map(|()| ExitCode::SUCCESS),
-        Task::Sign(sign) => plain::sign(&sign).map(|()| ExitCode::SUCCESS),
+        Task::Sign(sign) => sign::sign(&sign).map(|()| ExitCode::SUCCESS),
         Task::Load(load) => alone(client::load(&load)),
         Task::Speed(speed) => alone(measure::speed(&speed)),
         Task::Growth(growth) => alone(growth::measure(&growth)),

@@ -157,19 +157,18 @@ impl Stage {
         }
     }
 
-    /// Starts this program once more, as a server that decides nothing.
+    /// Starts the executable as a server that decides nothing, or checks the signatures of a key and nothing else.
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) fn plain(&self, key: Option<&Key>) -> Answer<Server> {
+    pub(crate) fn bare(&self, key: Option<&Key>) -> Answer<Server> {
         let port = free_port();
-        let own = own()?;
-        let mut arguments = vec!["plain".to_owned(), "--port".to_owned(), port.to_string()];
+        let mut arguments = vec!["bare".to_owned(), "--port".to_owned(), port.to_string()];
         if let Some(key) = key {
-            arguments.extend(["--key".to_owned(), key.to_base64()]);
+            arguments.extend(["--key".to_owned(), key.rsa_public()?]);
         }
         let start = Start {
-            program: &own,
+            program: &self.gateway,
             arguments,
             environment: vec![],
             directory: self.directory.path(),

@@ -16,7 +16,7 @@ use mcp_gateway_model::key::Algorithm;
 use crate::{
     Answer,
     arguments::{Common, Speed},
-    client::{self, Feed, Load},
+    client::{self, Feed, Load, Run},
     cores::Cores,
     key::Key,
     machine,
@@ -25,10 +25,13 @@ use crate::{
     record,
     report::Report,
     samples::Sample,
+    stage::Server,
 };
 
 /// Over how many connections.
 pub(crate) const CONNECTIONS: [usize; 3] = [1, 32, 64];
+/// How often each of several servers has its turn within a slice.
+const TURNS: u32 = 4;
 /// The parts, in the order they are measured in.
 const PARTS: [&str; 7] = [
     "verify",
@@ -39,6 +42,14 @@ const PARTS: [&str; 7] = [
     "neighbours",
     "weight",
 ];
+
+/// A server that is loaded in turn with others.
+pub(crate) struct Rival<'a> {
+    name: &'a str,
+    process: &'a Process,
+    /// What it is loaded with, one after the other.
+    parts: Vec<Load>,
+}
 
 /// One run of the program.
 pub(crate) struct Bench {
@@ -69,6 +80,77 @@ impl Bench {
             .map_err(|fault| format!("{name}, {} connections: {fault}", load.connections))?;
         self.report.samples.push(name, load.connections, sample);
         Ok(())
+    }
+
+    /// Loads several servers in turn, back and forth, one part each time, so that what disturbs one disturbs the others as
+    /// well.
+    ///
+    /// # Errors
+    /// When an answer is not the expected one.
+    pub(crate) async fn in_turn(&mut self, rivals: Vec<Rival<'_>>) -> Answer<()> {
+        let mut runs: Vec<_> = rivals.iter().map(|_| (Vec::new(), Duration::ZERO)).collect();
+        let turns = rivals.iter().map(|rival| rival.parts.len()).max().unwrap_or(0);
+        for turn in 0..turns {
+            let mut order: Vec<_> = (0..rivals.len()).collect();
+            if turn % 2 == 1 {
+                order.reverse();
+            }
+            for at in order {
+                let rival = &rivals[at];
+                let Some(part) = rival.parts.get(turn) else {
+                    continue;
+                };
+                let before = rival.process.processor_time()?;
+                let run = client::run(part)
+                    .await
+                    .map_err(|fault| format!("{}, {} connections: {fault}", rival.name, part.connections))?;
+                runs[at].0.push(run);
+                runs[at].1 += rival.process.processor_time()?.saturating_sub(before);
+            }
+        }
+        for (rival, (runs, spent)) in rivals.iter().zip(runs) {
+            let connections = rival.parts.first().map_or(0, |part| part.connections);
+            let sample = summary(&Run::all(runs), spent);
+            self.report.samples.push(rival.name, connections, sample);
+        }
+        Ok(())
+    }
+
+    /// Somebody to be loaded in turn with others: one slice in all with the same request.
+    pub(crate) fn rival<'a>(
+        &self,
+        name: &'a str,
+        server: &'a Server,
+        request: &str,
+        connections: usize,
+    ) -> Rival<'a> {
+        let part = Load {
+            duration: self.slice / TURNS,
+            ..self.same(server.port, connections, request, 200)
+        };
+        Rival {
+            name,
+            process: &server.process,
+            parts: (0..TURNS).map(|_| part.clone()).collect(),
+        }
+    }
+
+    /// The same with each of these requests once.
+    pub(crate) fn rival_for_each<'a>(
+        name: &'a str,
+        server: &'a Server,
+        requests: &[String],
+        connections: usize,
+    ) -> Rival<'a> {
+        let size = requests.len().div_ceil(TURNS as usize).max(1);
+        let parts = requests.chunks(size);
+        Rival {
+            name,
+            process: &server.process,
+            parts: parts
+                .map(|part| Self::each(server.port, connections, part.to_vec()))
+                .collect(),
+        }
     }
 
     /// A load of one slice with the same request.
@@ -105,13 +187,18 @@ pub(crate) async fn sample(process: &Process, load: &Load) -> Answer<Sample> {
     let before = process.processor_time()?;
     let run = client::run(load).await?;
     let spent = process.processor_time()?.saturating_sub(before);
-    Ok(Sample {
+    Ok(summary(&run, spent))
+}
+
+/// The numbers of a run in which the server spent so much processor time.
+fn summary(run: &Run, spent: Duration) -> Sample {
+    Sample {
         rate: run.rate(),
         p50: run.quantile(50),
         p99: run.quantile(99),
         processor: micros(spent) / run.requests(),
         busy: spent.as_secs_f64() / run.elapsed.as_secs_f64(),
-    })
+    }
 }
 
 /// Measures everything, or the parts that were asked for.
@@ -153,7 +240,7 @@ pub(crate) async fn speed(arguments: &Speed) -> Answer<ExitCode> {
             "ending" => ending::measure(&mut bench).await?,
             "outages" => outages::measure(&mut bench).await?,
             "neighbours" => neighbours::measure(&mut bench).await?,
-            _ => weight::measure(&mut bench).await?,
+            _ => weight::measure(&mut bench, arguments.shipped.as_deref()).await?,
         }
     }
     finish(&bench.report, &arguments.common, arguments.record.as_deref())

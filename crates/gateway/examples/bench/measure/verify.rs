@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{Bench, CONNECTIONS};
 use crate::{
     Answer,
-    client::{self, Load},
+    client::{self, Line, Load},
     key::Key,
     predecessor::Predecessor,
-    progress::note,
+    progress::{note, now},
     report::{Goal, Report},
     requests,
     seed::{Kind, Pattern, Seed},
@@ -23,10 +23,12 @@ struct Set {
     stage: Stage,
     _auth: Server,
     verifier: Server,
-    plain: Server,
+    bare: Server,
     predecessor: Option<Predecessor>,
     /// A good token.
     warm: String,
+    /// Where its grant lies.
+    key: String,
     /// One of the same grant, for the server with rules for tools.
     tool: String,
     /// The same with another signature.
@@ -59,9 +61,10 @@ impl Set {
         };
         Ok(Self {
             verifier: stage.gateway("verifier", &bench.rsa, 0)?,
-            plain: stage.plain(Some(&bench.rsa))?,
+            bare: stage.bare(Some(&bench.rsa))?,
             tool: bench.rsa.token_for(&seeds[0], TOOLS)?,
             forged: format!("{message}.{signature}"),
+            key: used.key_of_grant(&seeds[0])?,
             stage,
             _auth: auth,
             predecessor,
@@ -77,25 +80,27 @@ impl Set {
         };
         let (first, rest) = self.cold.split_at(WARM_UP);
         let fresh = self.stage.gateway("verifier", &bench.rsa, 0)?;
+        let mut rivals = Vec::new();
         for (name, server, path) in [
             ("verify, cold token", &fresh, "/verify"),
-            ("signature only", &self.plain, "/signature"),
+            ("signature only", &self.bare, "/signature"),
         ] {
             client::run(&Bench::each(server.port, connections, requests(path, first))).await?;
-            let load = Bench::each(server.port, connections, requests(path, rest));
-            bench.sample(name, &server.process, &load).await?;
+            let rest = requests(path, rest);
+            rivals.push(Bench::rival_for_each(name, server, &rest, connections));
         }
-        Ok(())
+        bench.in_turn(rivals).await
     }
 
     async fn round(&self, bench: &mut Bench, connections: usize) -> Answer<()> {
         let warm = requests::verify("/verify", &self.warm);
+        let rivals = [(BARE, &self.bare), (WARM, &self.verifier)]
+            .map(|(name, server)| bench.rival(name, server, &warm, connections));
+        bench.in_turn(rivals.into()).await?;
         let tool = requests::verify_tool(&self.tool);
         let forged = requests::verify("/verify", &self.forged);
         let nonsense = requests::verify("/verify", "nonsense");
         for (name, server, request, expected) in [
-            (BARE, &self.plain, &warm, 200),
-            (WARM, &self.verifier, &warm, 200),
             ("verify, warm token, tool call", &self.verifier, &tool, 200),
             ("verify, forged token", &self.verifier, &forged, 401),
             ("verify, nonsense", &self.verifier, &nonsense, 401),
@@ -105,11 +110,33 @@ impl Set {
         }
         self.cold(bench, connections).await?;
         if let Some(old) = &self.predecessor {
-            let request = requests::verify("/verify", &old.token);
-            let load = bench.same(old.server.port, connections, &request, 200);
-            bench
-                .sample("predecessor, verify", &old.server.process, &load)
-                .await?;
+            for (name, token, expected) in [
+                ("predecessor, verify", old.token.as_str(), 200),
+                ("predecessor, verify, nonsense", "nonsense", 401),
+            ] {
+                let request = requests::verify("/verify", token);
+                let load = bench.same(old.server.port, connections, &request, expected);
+                bench.sample(name, &old.server.process, &load).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The warm token was one that could have ended with any request: now its grant ends.
+    async fn was_watched(&self) -> Answer<()> {
+        let held: redis::Value = redis::cmd("GETDEL")
+            .arg(&self.key)
+            .query(&mut self.stage.database(0)?)?;
+        if held == redis::Value::Nil {
+            return Err("the grant of the warm token was not there".into());
+        }
+        let mut line = Line::open(self.verifier.port).await?;
+        let request = requests::verify("/verify", &self.warm);
+        let began = now();
+        while line.ask(request.as_bytes()).await? == 200 {
+            if began.elapsed() > Duration::from_secs(1) {
+                return Err("the warm token outlived its grant".into());
+            }
         }
         Ok(())
     }
@@ -117,7 +144,7 @@ impl Set {
     /// Every server has seen its requests before anything is counted.
     async fn warm_up(&self, bench: &Bench) -> Answer<()> {
         let request = requests::verify("/verify", &self.warm);
-        for server in [&self.plain, &self.verifier] {
+        for server in [&self.bare, &self.verifier] {
             client::run(&Load {
                 duration: Duration::from_millis(200),
                 ..bench.same(server.port, 8, &request, 200)
@@ -141,6 +168,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Answer<()> {
             set.round(bench, connections).await?;
         }
     }
+    set.was_watched().await?;
     judge(bench);
     Ok(())
 }
@@ -216,6 +244,21 @@ fn explain(report: &mut Report) {
     ] {
         let ratio = report.samples.ratio((other, warm), 32, |s| s.rate);
         report.line(name, "", Goal::Told, ratio);
+    }
+    let tool = ("verify, warm token, tool call", BARE);
+    let above = report
+        .samples
+        .compare(tool, 32, |s| s.processor, |tool, bare| tool - bare);
+    let name = "processor time of a verified tool call, body read, above the bare handler's";
+    report.line(name, "us", Goal::Told, above);
+    if let Ok(ratio) = report
+        .samples
+        .ratio(("verify, nonsense", "predecessor, verify, nonsense"), 32, |s| {
+            s.rate
+        })
+    {
+        let name = "verify nonsense / predecessor, rate, 32 connections";
+        report.line(name, "", Goal::Told, Ok(ratio));
     }
 }
 

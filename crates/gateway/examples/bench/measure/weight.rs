@@ -1,6 +1,6 @@
 //! What the gateway weighs: the file, the memory at rest and for each cached token, the time to the first answer.
 
-use std::{thread, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
 use mcp_gateway_model::key::Algorithm;
 use mcp_gateway_store::testing::free_port;
@@ -8,6 +8,7 @@ use mcp_gateway_store::testing::free_port;
 use super::Bench;
 use crate::{
     Answer,
+    arguments::Common,
     client::{self, count},
     key::Key,
     process::answers,
@@ -29,8 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When something does not start, or answers otherwise than it must.
-pub(super) async fn measure(bench: &mut Bench) -> Answer<()> {
-    let stage = Stage::new(&bench.common, bench.cores, Keeps::Everything)?;
+pub(super) async fn measure(bench: &mut Bench, shipped: Option<&Path>) -> Answer<()> {
+    let Some(shipped) = shipped else {
+        note("  left out: --shipped was not given");
+        return Ok(());
+    };
+    let common = Common {
+        gateway: shipped.to_owned(),
+        ..bench.common.clone()
+    };
+    let stage = Stage::new(&common, bench.cores, Keeps::Everything)?;
     note("  starts");
     let key = Key::generate(Algorithm::EdDsa)?;
     // the first start writes to the store what later ones find there
