@@ -93,7 +93,8 @@ pub(crate) async fn apply(
     memberships: Option<&Memberships>,
 ) -> Result<Admitted, Refusal> {
     let protected = settings.resources.of_audience(audience.as_str());
-    let resource = protected.ok_or(Refusal::ResourceGone)?.resource;
+    let protected = protected.ok_or(Refusal::ResourceGone)?;
+    let resource = &protected.resource;
     if store.is_blocked(user.id, &user.login).await? {
         return Err(Refusal::Blocked);
     }

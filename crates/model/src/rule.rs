@@ -71,6 +71,9 @@ impl Rule {
     #[must_use]
     pub fn matches(&self, http_method: &str, path: &str, call: Call<'_>) -> Likeness {
         let method = any(&self.http_methods, |m| m.matches(http_method));
+        if method == Likeness::Different {
+            return method;
+        }
         let path = any(&self.paths, |p| p.matches(path));
         let named = |patterns: &[NamePattern], name: Option<&str>| {
             any(patterns, |p| {

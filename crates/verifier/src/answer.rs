@@ -1,5 +1,7 @@
 //! The answer to a request that is not let through, and its one line in the log.
 
+use std::sync::Arc;
+
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header};
 use mcp_gateway_model::{clock::Timestamp, id::RequestId, resource::Protected, scope::ScopeSet};
 use serde_json::json;
@@ -19,7 +21,7 @@ pub(crate) struct Refusal {
     pub(crate) cause: Cause,
     /// What it was for, as far as that is known.
     pub(crate) asked: Option<Asked>,
-    pub(crate) protected: Option<Protected>,
+    pub(crate) protected: Option<Arc<Protected>>,
     /// The scopes that the request needs; none if any will do, or if that is not known.
     pub(crate) needed: ScopeSet,
 }

@@ -1,6 +1,8 @@
 //! Metadata: where a client that was refused finds out whom to ask for a token. Every address comes from the
 //! configuration; a host is echoed only when it is a protected one.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header, web};
 use mcp_gateway_model::{
     issuer::Issuer,
@@ -93,7 +95,7 @@ pub(crate) fn redirect(asked: &Asked, verifier: &Verifier, request: &HttpRequest
 }
 
 /// The resource that the metadata at `path` below the well-known one describes, and how it is written there.
-fn described(host: &str, path: &str, settings: &Settings) -> Option<(String, Protected)> {
+fn described(host: &str, path: &str, settings: &Settings) -> Option<(String, Arc<Protected>)> {
     let resources = &settings.resources;
     if is_issuer(host, &settings.issuer) {
         let (other, below) = split_host(path);
@@ -110,7 +112,7 @@ fn split_host(path: &str) -> (&str, &str) {
     rest.split_at(rest.find('/').unwrap_or(rest.len()))
 }
 
-fn on_host(host: &str, path: &str, resources: &Resources) -> Option<(String, Protected)> {
+fn on_host(host: &str, path: &str, resources: &Resources) -> Option<(String, Arc<Protected>)> {
     if !path.is_empty()
         && let Some(protected) = resources.at(host, path)
     {

@@ -134,12 +134,8 @@ fn api_key<'r>(
 /// Whether one of these audiences means the resource that is asked for: resources are compared, not strings.
 fn include(audiences: &[ResourceUri], protected: &Protected, verifier: &Verifier) -> Result<(), Reason> {
     let resources = &verifier.settings.resources;
-    let meant = |audience: &ResourceUri| {
-        resources
-            .of_audience(audience.as_str())
-            .is_some_and(|meant| meant.identity == protected.identity)
-    };
-    if audiences.iter().any(meant) {
+    let mean = |audience: &ResourceUri| resources.is_audience_of(audience.as_str(), protected);
+    if audiences.iter().any(mean) {
         Ok(())
     } else {
         Err(Reason::Audience)

@@ -79,9 +79,8 @@ impl SignedClaims {
 
     /// `aud` means the resource that is asked for: resources are compared, not strings.
     pub(crate) fn are_for(&self, protected: &Protected, resources: &Resources) -> Result<(), Reason> {
-        let meant = resources.of_audience(&self.claims.aud);
         holds(
-            meant.is_some_and(|m| m.identity == protected.identity),
+            resources.is_audience_of(&self.claims.aud, protected),
             Reason::Audience,
         )
     }

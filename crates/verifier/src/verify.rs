@@ -103,7 +103,7 @@ fn permit(
 ) -> Result<Identity, Cause> {
     let holder = holder?;
     match demand? {
-        Demand::Scopes(needed) if !protected.resource.policy.suffices(&holder.scopes, needed) => {
+        Demand::Scopes(needed) if !protected.resource.policy.held(&holder.scopes).covers(needed) => {
             Err(Reason::Scope.into())
         }
         _ => Ok(Identity::new(&holder, verifier.settings.pass_token)?),

@@ -1,8 +1,11 @@
 //! Which resources there are, and which of them something means.
 
-use std::sync::Arc;
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
-use super::uri::{BadResource, ResourceUri, is_ambiguous, is_below};
+use super::{
+    host::Host,
+    uri::{BadResource, ResourceUri},
+};
 use crate::{
     access::{Allow, Watched},
     rule::{Policy, Rule},
@@ -112,6 +115,14 @@ impl Wildcard {
         &self.resource
     }
 
+    pub(super) fn shared(&self) -> Arc<Resource> {
+        Arc::clone(&self.resource)
+    }
+
+    pub(super) fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
     fn covers(&self, authority: &str) -> bool {
         authority.strip_suffix(&self.suffix).is_some_and(|label| {
             !label.is_empty()
@@ -137,13 +148,15 @@ pub struct Protected {
     pub resource: Arc<Resource>,
     /// Whether the path decides that it is for this resource, or what it needs there.
     pub paths_matter: bool,
+    /// Whether the host is one below a wildcard, so that every address there is an audience.
+    pub(super) is_below_wildcard: bool,
 }
 
 /// The resource that a `resource` parameter means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The resource.
-    pub protected: Protected,
+    pub protected: Arc<Protected>,
     /// What goes into `aud`: the configured URI, or below a wildcard the one that was asked for.
     pub audience: ResourceUri,
 }
@@ -152,6 +165,8 @@ pub struct Target {
 #[derive(Clone, Debug, Default)]
 pub struct Resources {
     configured: Vec<Arc<Resource>>,
+    /// The hosts of what is configured, by authority.
+    hosts: HashMap<String, Arc<Host>>,
     wildcards: Vec<Wildcard>,
     issuer_authority: String,
     default: Option<ResourceUri>,
@@ -161,8 +176,10 @@ impl Resources {
     /// The resources of a configuration. The issuer's own host is never below a wildcard.
     #[must_use]
     pub fn new(configured: Vec<Resource>, wildcards: Vec<Wildcard>, issuer_authority: &str) -> Self {
+        let configured: Vec<_> = configured.into_iter().map(Arc::new).collect();
         Self {
-            configured: configured.into_iter().map(Arc::new).collect(),
+            hosts: hosts(&configured),
+            configured,
             wildcards,
             issuer_authority: issuer_authority.to_owned(),
             default: None,
@@ -219,83 +236,49 @@ impl Resources {
     #[must_use]
     pub fn protects_host(&self, authority: &str) -> bool {
         let authority = canonical_authority(authority);
-        self.configured.iter().any(|r| r.uri.authority() == authority) || self.wildcard(&authority).is_some()
+        self.hosts.contains_key(authority.as_ref()) || self.wildcard(&authority).is_some()
+    }
+
+    /// The host with everything that is protected there. A host below a wildcard is made anew each time; whoever asks often
+    /// keeps it.
+    #[must_use]
+    pub fn host(&self, authority: &str) -> Option<Arc<Host>> {
+        let authority = canonical_authority(authority);
+        if let Some(host) = self.hosts.get(authority.as_ref()) {
+            return Some(Arc::clone(host));
+        }
+        let wildcard = self.wildcard(&authority)?;
+        Some(Arc::new(Host::below(wildcard, &authority)))
     }
 
     /// The resource that a request to `path` (without query) at `authority` is for. The scheme decides nothing here:
     /// TLS may end in front of the proxy. `None` also for paths that the server behind might read differently.
     #[must_use]
-    pub fn at(&self, authority: &str, path: &str) -> Option<Protected> {
-        let authority = canonical_authority(authority);
-        let mut on_host = self
-            .configured
-            .iter()
-            .filter(|r| r.uri.authority() == authority)
-            .peekable();
-        if on_host.peek().is_some() {
-            let candidates: Vec<_> = on_host.collect();
-            let paths_matter = candidates.len() > 1
-                || candidates
-                    .iter()
-                    .any(|r| !r.uri.path().is_empty() || r.policy.reads_paths());
-            if paths_matter && is_ambiguous(path) {
-                return None;
-            }
-            let longest = |below: &dyn Fn(&str) -> bool| {
-                let matching = candidates.iter().filter(|r| below(r.uri.path()));
-                matching.max_by_key(|r| r.uri.path().len())
-            };
-            let found = longest(&|prefix| is_below(path, prefix))?;
-            // a server that ignores the case of letters would take it for another resource's path
-            let has_likeness = || {
-                let lower = path.to_ascii_lowercase();
-                let alike = longest(&|prefix| is_below(&lower, &prefix.to_ascii_lowercase()));
-                alike.is_some_and(|r| r.uri.path().len() > found.uri.path().len())
-            };
-            if candidates.len() > 1 && has_likeness() {
-                return None;
-            }
-            return Some(Protected {
-                identity: found.uri.clone(),
-                resource: Arc::clone(found),
-                paths_matter,
-            });
-        }
-        let wildcard = self.wildcard(&authority)?;
-        let paths_matter = wildcard.resource.policy.reads_paths();
-        if paths_matter && is_ambiguous(path) {
-            return None;
-        }
-        let identity = ResourceUri::assemble(&wildcard.scheme, &authority, "");
-        Some(Protected {
-            identity,
-            resource: Arc::clone(&wildcard.resource),
-            paths_matter,
-        })
+    pub fn at(&self, authority: &str, path: &str) -> Option<Arc<Protected>> {
+        self.host(authority)?.at(path).cloned()
     }
 
     /// The resource at the root of a host: the one there, or the only one of the host.
     #[must_use]
-    pub fn only_one_on(&self, authority: &str) -> Option<Protected> {
-        if let Some(protected) = self.at(authority, "") {
-            return Some(protected);
-        }
-        let authority = canonical_authority(authority);
-        let mut on_host = self.configured.iter().filter(|r| r.uri.authority() == authority);
-        match (on_host.next(), on_host.next()) {
-            (Some(r), None) => Some(Protected {
-                identity: r.uri.clone(),
-                resource: Arc::clone(r),
-                paths_matter: true,
-            }),
-            _ => None,
-        }
+    pub fn only_one_on(&self, authority: &str) -> Option<Arc<Protected>> {
+        let host = self.host(authority)?;
+        host.at("").or_else(|| host.only_one()).cloned()
     }
 
     /// The resource that an `aud` means, if it is still one.
     #[must_use]
-    pub fn of_audience(&self, audience: &str) -> Option<Protected> {
+    pub fn of_audience(&self, audience: &str) -> Option<Arc<Protected>> {
         self.named(audience).ok().map(|target| target.protected)
+    }
+
+    /// Whether an `aud` means this resource: resources are compared, not strings.
+    #[must_use]
+    pub fn is_audience_of(&self, audience: &str, protected: &Protected) -> bool {
+        // what its URI means needs no looking up
+        audience == protected.identity.as_str()
+            || self
+                .of_audience(audience)
+                .is_some_and(|meant| meant.identity == protected.identity)
     }
 
     /// What the `resource` parameter of a request means (RFC 8707 §2).
@@ -323,8 +306,7 @@ impl Resources {
         let protected = protected
             .filter(|p| p.identity.scheme() == uri.scheme())
             .ok_or(BadTarget::Unknown)?;
-        let is_wildcard = self.configured.iter().all(|r| r.uri != protected.identity);
-        let audience = if is_wildcard {
+        let audience = if protected.is_below_wildcard {
             uri
         } else {
             protected.identity.clone()
@@ -348,11 +330,30 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
+/// What is configured, host by host.
+fn hosts(configured: &[Arc<Resource>]) -> HashMap<String, Arc<Host>> {
+    let mut there: HashMap<String, Vec<Arc<Resource>>> = HashMap::new();
+    for resource in configured {
+        let resources = there.entry(resource.uri.authority().to_owned()).or_default();
+        resources.push(Arc::clone(resource));
+    }
+    there
+        .into_iter()
+        .map(|(authority, resources)| (authority, Arc::new(Host::of(&resources))))
+        .collect()
+}
+
 /// Lower case, without a port that is either scheme's own.
-fn canonical_authority(authority: &str) -> String {
-    let lower = authority.to_ascii_lowercase();
-    let bare = lower.strip_suffix(":443").or_else(|| lower.strip_suffix(":80"));
-    bare.map_or_else(|| lower.clone(), ToOwned::to_owned)
+fn canonical_authority(authority: &str) -> Cow<'_, str> {
+    let bare = authority
+        .strip_suffix(":443")
+        .or_else(|| authority.strip_suffix(":80"))
+        .unwrap_or(authority);
+    if bare.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(bare.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(bare)
+    }
 }
 
 /// Why a `resource` parameter means nothing here.

@@ -113,11 +113,23 @@ pub(super) fn is_below(path: &str, prefix: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The same, but for the case of ASCII letters.
+pub(super) fn is_below_in_any_case(path: &str, prefix: &str) -> bool {
+    let (path, prefix) = (path.as_bytes(), prefix.as_bytes());
+    path.split_at_checked(prefix.len()).is_some_and(|(head, rest)| {
+        head.eq_ignore_ascii_case(prefix) && (rest.is_empty() || rest.starts_with(b"/"))
+    })
+}
+
 /// Whether a server might read another path than this one: dot segments, empty segments, path parameters, backslashes, and
 /// percent-encoding that means one of these or a character that needs none (`/%61dmin` is `/admin` to some).
 pub(crate) fn is_ambiguous(path: &str) -> bool {
-    let tricky = ["//", "\\", ";"].iter().any(|t| path.contains(t));
-    tricky || hides_something(path) || path.split('/').any(|segment| segment == "." || segment == "..")
+    let bytes = path.as_bytes();
+    let is_dots = |segment: &[u8]| segment == b"." || segment == b"..";
+    bytes.iter().any(|b| matches!(b, b'\\' | b';'))
+        || bytes.windows(2).any(|pair| pair == b"//")
+        || bytes.split(|b| *b == b'/').any(is_dots)
+        || (bytes.contains(&b'%') && hides_something(path))
 }
 
 /// Whether a percent sign stands for an unreserved character (RFC 3986 §2.3), a separator, a control or itself, or for

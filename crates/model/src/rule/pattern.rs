@@ -113,7 +113,11 @@ fn decoded(path: &str) -> impl Iterator<Item = u8> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let byte = *bytes.get(at)?;
-        let hex = path.get(at + 1..at + 3).filter(|_| byte == b'%');
+        let hex = if byte == b'%' {
+            path.get(at + 1..at + 3)
+        } else {
+            None
+        };
         let encoded = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         at += if encoded.is_some() { 3 } else { 1 };
         Some(encoded.unwrap_or(byte))

@@ -10,6 +10,7 @@ pub struct Policy {
     rules: Vec<(Rule, Option<Subset>)>,
     unmatched: Subset,
     reads: Reads,
+    has_public: bool,
     /// Whether `Mcp-Method` and `Mcp-Name` count where there is no body to read.
     pub trust_mcp_headers: bool,
     /// The most bytes of a body that are read.
@@ -51,6 +52,7 @@ impl Policy {
             paths: rules.iter().any(|r| !r.paths.is_empty()),
             messages: rules.iter().any(Rule::reads_messages),
         };
+        let has_public = rules.iter().any(|r| r.effect == Effect::Public);
         let needed = |rule: Rule| {
             let scopes = match &rule.effect {
                 Effect::Needs(scopes) => Some(catalogue.exactly(scopes)),
@@ -63,6 +65,7 @@ impl Policy {
             rules: rules.into_iter().map(needed).collect(),
             catalogue,
             reads,
+            has_public,
             trust_mcp_headers: false,
             max_body: Self::MAX_BODY,
         }
@@ -94,8 +97,8 @@ impl Policy {
 
     /// Whether any rule lets requests through without a token.
     #[must_use]
-    pub fn has_public(&self) -> bool {
-        self.rules.iter().any(|(_, scopes)| scopes.is_none())
+    pub const fn has_public(&self) -> bool {
+        self.has_public
     }
 
     /// What `operation` needs: everything that any rule asks for any of its messages. It needs no token only if, for each
@@ -144,10 +147,11 @@ impl Policy {
         })
     }
 
-    /// Whether `scopes`, and what they include, are enough.
+    /// What somebody with `scopes` has here: those of the catalogue, and what they include. Decided once, it need not be
+    /// decided again for each request.
     #[must_use]
-    pub fn suffices(&self, scopes: &ScopeSet, needed: Subset) -> bool {
-        self.catalogue.held(scopes).covers(needed)
+    pub fn held(&self, scopes: &ScopeSet) -> Subset {
+        self.catalogue.held(scopes)
     }
 
     /// The words for what is needed.

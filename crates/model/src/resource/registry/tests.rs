@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn resource(uri: &str) -> Resource {
@@ -161,4 +163,71 @@ fn an_encoded_character_that_needs_encoding_is_no_ambiguity() {
     );
     assert!(resources.at("h.example.com", "/mcp/a%20b").is_some());
     assert!(resources.at("h.example.com", "/mcp/%C3%A9").is_some());
+}
+
+/// The rule without an index: of what is configured at the host, the longest path that the request lies below, unless a longer
+/// one would do if the case of letters did not matter.
+fn slowly_at(configured: &[Resource], authority: &str, path: &str) -> Option<String> {
+    let authority = authority.to_ascii_lowercase();
+    let bare = authority
+        .strip_suffix(":443")
+        .or_else(|| authority.strip_suffix(":80"));
+    let authority = bare.unwrap_or(&authority);
+    let here: Vec<_> = configured
+        .iter()
+        .filter(|r| r.uri.authority() == authority)
+        .collect();
+    let paths_matter = here.len() > 1 || here.iter().any(|r| !r.uri.path().is_empty());
+    let is_tricky = ["//", "\\", ";"].iter().any(|t| path.contains(t))
+        || path.split('/').any(|segment| segment == "." || segment == "..")
+        || path.contains("%2e")
+        || path.contains("%zz");
+    if paths_matter && is_tricky {
+        return None;
+    }
+    let longest = |path: &str, fold: fn(&str) -> String| {
+        here.iter()
+            .filter(|r| {
+                let rest = path.strip_prefix(&fold(r.uri.path()));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+            .max_by_key(|r| r.uri.path().len())
+    };
+    let found = longest(path, str::to_owned)?;
+    let alike = longest(&path.to_ascii_lowercase(), str::to_ascii_lowercase)?;
+    (alike.uri.path().len() <= found.uri.path().len()).then(|| found.uri.to_string())
+}
+
+proptest! {
+    #[test]
+    fn an_index_answers_what_going_through_all_resources_answers(
+        uris in proptest::collection::vec("https?://[hi]\\.example\\.com(:8080)?(/[abAB]{1,2}){0,3}", 1..6),
+        host in "[hHi]\\.example\\.com(:80|:443|:8080|:81)?",
+        path in "(/([abAB]{1,2}|\\.|\\.\\.|a;b|%2e|%zz|%20)){0,4}/?",
+    ) {
+        let configured: Vec<_> = uris
+            .iter()
+            .map(|uri| Resource::new(ResourceUri::parse_allowing_http(uri).unwrap(), None))
+            .collect();
+        let resources = Resources::new(configured.clone(), vec![], "auth.example.com");
+        let found = resources.at(&host, &path).map(|p| p.identity.to_string());
+        prop_assert_eq!(found, slowly_at(&configured, &host, &path));
+    }
+
+    #[test]
+    fn the_uri_of_a_resource_means_it_without_looking_it_up(
+        uris in proptest::collection::vec("https?://h\\.example\\.com(/[abAB]{1,2}){0,3}", 1..6),
+        path in "(/[abAB]{1,2}){0,4}",
+        audience in "https?://[hi]\\.example\\.com(/[abAB]{1,2}){0,3}/?",
+    ) {
+        let configured = uris.iter().map(|uri| Resource::new(ResourceUri::parse_allowing_http(uri).unwrap(), None));
+        let resources = Resources::new(configured.collect(), vec![], "auth.example.com");
+        if let Some(protected) = resources.at("h.example.com", &path) {
+            for audience in [audience.as_str(), protected.identity.as_str()] {
+                let looked_up = resources.of_audience(audience);
+                let means = looked_up.is_some_and(|meant| meant.identity == protected.identity);
+                prop_assert_eq!(resources.is_audience_of(audience, &protected), means, "{}", audience);
+            }
+        }
+    }
 }

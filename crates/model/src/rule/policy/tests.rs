@@ -143,7 +143,7 @@ fn a_broad_scope_is_enough_for_narrow_ones() {
         ("openid", false),
     ] {
         assert_eq!(
-            policy.suffices(&ScopeSet::parse(scopes).unwrap(), needed),
+            policy.held(&ScopeSet::parse(scopes).unwrap()).covers(needed),
             enough,
             "{scopes}"
         );
