@@ -2,8 +2,11 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
@@ -64,10 +67,38 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Nanoseconds since a moment that differs from process to process, on a clock that is never set. It may stand still while
+/// the machine sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticks(u64);
+
+impl Ticks {
+    /// From nanoseconds.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds.
+    #[must_use]
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// How long it is from here until `later`; zero if that has passed.
+    #[must_use]
+    pub const fn until(self, later: Self) -> Duration {
+        Duration::from_nanos(later.0.saturating_sub(self.0))
+    }
+}
+
 /// Where the edge reads the time from.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// The time now on a clock that is never set: for what must not last longer when the other one is.
+    fn ticks(&self) -> Ticks;
 }
 
 /// The clock of the machine.
@@ -83,33 +114,56 @@ impl Clock for SystemClock {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's other clock"
+    )]
+    fn ticks(&self) -> Ticks {
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // a second ahead, so that nobody meets zero
+        let since = ORIGIN.elapsed() + Duration::from_secs(1);
+        Ticks::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
 }
 
 /// A clock that stands still until it is moved, for tests.
 #[derive(Debug)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock {
+    millis: AtomicU64,
+    nanos: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
-        Self(AtomicU64::new(now.0))
+        Self {
+            millis: AtomicU64::new(now.0),
+            nanos: AtomicU64::new(1_000_000_000),
+        }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.millis.fetch_add(millis, Ordering::SeqCst);
+        self.nanos.fetch_add(nanos, Ordering::SeqCst);
     }
 
-    /// Sets the clock, backwards too.
+    /// Sets the clock, backwards too, as somebody sets that of a machine: no time passes.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.0, Ordering::SeqCst);
+        self.millis.store(now.0, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.millis.load(Ordering::SeqCst))
+    }
+
+    fn ticks(&self) -> Ticks {
+        Ticks(self.nanos.load(Ordering::SeqCst))
     }
 }

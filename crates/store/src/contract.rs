@@ -13,7 +13,7 @@ mod refresh;
 mod unused_documents;
 mod upstream;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mcp_gateway_model::{
@@ -24,6 +24,7 @@ use mcp_gateway_model::{
     id::{ClientId, GrantId, Login as LoginName, UserId},
     secret::Digest,
 };
+use mcp_gateway_watch::Watch;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -76,6 +77,10 @@ impl<E: Engine> GrantReader for E {
 
     async fn health(&self, now: Timestamp) -> Answer<Health> {
         Engine::health(self, now).await
+    }
+
+    fn watch(&self) -> Option<Arc<Watch>> {
+        Engine::watch(self)
     }
 }
 

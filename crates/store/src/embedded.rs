@@ -12,6 +12,7 @@ use std::{
 };
 
 use mcp_gateway_model::clock::Timestamp;
+use mcp_gateway_watch::Watch;
 use redb::{Builder, Database, DatabaseError, backends::InMemoryBackend};
 
 use crate::{
@@ -38,6 +39,7 @@ pub struct EmbeddedStore {
     database: Arc<Database>,
     writer: Writer,
     keys: Keys,
+    watch: Arc<Watch>,
 }
 
 impl std::fmt::Debug for EmbeddedStore {
@@ -105,10 +107,12 @@ impl EmbeddedStore {
         let keys = Keys::new(String::new());
         tables::prepare(&database, &keys.schema(), SCHEMA.to_string().as_bytes())?;
         let database = Arc::new(database);
+        let watch = Arc::new(Watch::unfailing());
         let store = Self {
-            writer: Writer::start(Arc::clone(&database))?,
+            writer: Writer::start(Arc::clone(&database), Arc::clone(&watch))?,
             database,
             keys,
+            watch,
         };
         let mark = store.read(|r| r.get(&store.keys.schema()))?.unwrap_or_default();
         check_schema(&store.keys.schema(), &mark)?;
@@ -160,6 +164,10 @@ impl EmbeddedStore {
 impl Engine for EmbeddedStore {
     fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    fn watch(&self) -> Option<Arc<Watch>> {
+        Some(Arc::clone(&self.watch))
     }
 
     async fn get(&self, keys: &[String]) -> Answer<Vec<Option<Raw>>> {

@@ -1,8 +1,9 @@
 //! What an engine has to be able to do. The verbs are written once, on top of this; their atomicity comes from here.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use mcp_gateway_model::clock::Timestamp;
+use mcp_gateway_watch::Watch;
 
 use crate::{
     keys::Keys,
@@ -67,6 +68,9 @@ impl Swap {
 pub(crate) trait Engine: Send + Sync + 'static {
     /// Where the records lie.
     fn keys(&self) -> &Keys;
+
+    /// What knows when a grant that was read changes; keys are the grants' ids.
+    fn watch(&self) -> Option<Arc<Watch>>;
 
     /// The values of keys of one slot, read at one moment.
     fn get(&self, keys: &[String]) -> impl Future<Output = Answer<Vec<Option<Raw>>>> + Send;

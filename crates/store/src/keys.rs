@@ -116,6 +116,11 @@ impl Keys {
         self.of_grant("grant", id)
     }
 
+    /// The id of the grant that lies under `key`, a key without a prefix; `None` for anything else.
+    pub(crate) fn watched(key: &str) -> Option<&str> {
+        key.strip_prefix("grant:{")?.strip_suffix('}')
+    }
+
     pub(crate) fn code(&self, id: &GrantId) -> String {
         self.of_grant("code", id)
     }
@@ -201,6 +206,13 @@ mod tests {
             assert!(key.ends_with(&tag), "{key}");
         }
         assert!(keys.key_ring().ends_with("{ring}") && keys.public_keys().ends_with("{ring}"));
+    }
+
+    #[test]
+    fn the_key_of_a_grant_says_which() {
+        let (keys, id) = (Keys::new(String::new()), GrantId::generate());
+        assert_eq!(Keys::watched(&keys.grant(&id)), Some(id.as_str()));
+        assert_eq!(Keys::watched(&keys.refresh(&id)), None);
     }
 
     #[test]

@@ -12,8 +12,11 @@ pub mod testing;
 mod value;
 mod verbs;
 
+use mcp_gateway_model::clock::Clock;
+
 pub use embedded::EmbeddedStore;
 pub use keys::patterns;
+pub use mcp_gateway_watch::{Mark, Moment, Watch};
 pub use records::{
     Block, BrowserLogin, DeviceRequest, DeviceStage, Document, KeyRing, Login, LoginAnswer, LoginStage, Rate,
     RedirectAnswer, RingKey, Sealed, StoredPublicKey,
@@ -23,3 +26,9 @@ pub use verbs::{
     Begun, Blocked, Decided, DeviceAsked, DeviceRedemption, Devices, GrantReader, Health, Pin, Polled,
     Presented, Prolonged, Redemption, Replaced, Rotation, Store, StoreError, Swapped, Taken, Warning,
 };
+
+/// The moment that `clock` shows, on both of its hands.
+#[must_use]
+pub fn moment(clock: &dyn Clock) -> Moment {
+    Moment::new(clock.ticks().nanos(), clock.now().millis())
+}

@@ -18,6 +18,7 @@ use std::{
 use ::redis::{Cmd, FromRedisValue, Pipeline, ScriptInvocation, aio::MultiplexedConnection, cmd, pipe};
 use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolError, Runtime};
 use mcp_gateway_model::clock::Timestamp;
+use mcp_gateway_watch::Watch;
 
 use crate::{
     engine::{Answer, Engine, INDEX_SLACK, Raw, SLACK, Swap, Value},
@@ -204,6 +205,11 @@ fn set(key: &str, value: &Value, now: Timestamp) -> Cmd {
 impl Engine for RedisStore {
     fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// The authorization server remembers nothing: [`RedisReader`] has one.
+    fn watch(&self) -> Option<Arc<Watch>> {
+        None
     }
 
     async fn get(&self, keys: &[String]) -> Answer<Vec<Option<Raw>>> {

@@ -3,7 +3,7 @@
 mod answers;
 mod devices;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mcp_gateway_model::{
@@ -14,6 +14,7 @@ use mcp_gateway_model::{
     id::{ClientId, GrantId, Login as LoginName, UserId},
     secret::Digest,
 };
+use mcp_gateway_watch::Watch;
 
 use crate::records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, Sealed, StoredPublicKey};
 
@@ -34,6 +35,12 @@ pub trait GrantReader: Send + Sync + 'static {
 
     /// Whether the store answers, and how far its clock is from `now`.
     async fn health(&self, now: Timestamp) -> Result<Health, StoreError>;
+
+    /// What knows whether an answer of [`GrantReader::grant`] still holds, for those who remember it; keys are the grants' ids.
+    /// `None` where every question has to be asked again.
+    fn watch(&self) -> Option<Arc<Watch>> {
+        None
+    }
 }
 
 /// What the authorization server asks and does.

@@ -59,7 +59,8 @@ impl Reader {
 pub(super) struct Tables<'t> {
     records: Table<'t, &'static str, Row>,
     broom: Table<'t, (u64, &'static str), ()>,
-    changed: bool,
+    /// The keys that were written or removed.
+    changed: Vec<String>,
 }
 
 impl<'t> Tables<'t> {
@@ -67,12 +68,12 @@ impl<'t> Tables<'t> {
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
             broom: transaction.open_table(BROOM)?,
-            changed: false,
+            changed: Vec::new(),
         })
     }
 
-    /// Whether there is anything to commit.
-    pub(super) const fn changed(&self) -> bool {
+    /// The keys that there is something to commit of.
+    pub(super) fn into_changed(self) -> Vec<String> {
         self.changed
     }
 
@@ -100,7 +101,7 @@ impl<'t> Tables<'t> {
         if ends != NEVER {
             self.broom.insert((ends, key), ())?;
         }
-        self.changed = true;
+        self.changed.push(key.to_owned());
         Ok(())
     }
 
@@ -111,7 +112,7 @@ impl<'t> Tables<'t> {
         });
         let Some((ends, bytes)) = row else { return Ok(None) };
         self.broom.remove((ends, key))?;
-        self.changed = true;
+        self.changed.push(key.to_owned());
         Ok(Some(bytes))
     }
 

@@ -8,11 +8,12 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use mcp_gateway_watch::Watch;
 use redb::Database;
 use tokio::sync::oneshot;
 
 use super::tables::{Tables, unavailable};
-use crate::{engine::Answer, verbs::StoreError};
+use crate::{engine::Answer, keys::Keys, verbs::StoreError};
 
 /// How many writes share a commit at most.
 const BATCH: usize = 256;
@@ -30,11 +31,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(database: Arc<Database>) -> Answer<Self> {
+    /// Begins to write; whoever remembers a grant hears over `watch` that it changed before the writer does.
+    pub(super) fn start(database: Arc<Database>, watch: Arc<Watch>) -> Answer<Self> {
         let (jobs, waiting) = channel();
         let thread = thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || work(&database, &waiting))
+            .spawn(move || work(&database, &waiting, &watch))
             .map_err(|e| StoreError::Unavailable(format!("no thread to write with: {e}")))?;
         Ok(Self {
             jobs: Some(jobs),
@@ -88,22 +90,28 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store has been closed".into())
 }
 
-fn work(database: &Database, waiting: &Receiver<Job>) {
+fn work(database: &Database, waiting: &Receiver<Job>, watch: &Watch) {
     while let Ok(first) = waiting.recv() {
         let jobs = std::iter::once(first).chain(waiting.try_iter().take(BATCH - 1));
         let mut replies = Vec::new();
-        let result = commit(database, jobs, &mut replies);
+        let mut changed = Vec::new();
+        let result = commit(database, jobs, &mut replies, &mut changed);
+        // also after a commit that failed: nobody knows what it left
+        for id in changed.iter().filter_map(|key| Keys::watched(key)) {
+            watch.touch(id);
+        }
         for reply in replies {
             reply(result.as_ref().copied());
         }
     }
 }
 
-/// Runs the jobs in one transaction and commits it, if they changed anything.
+/// Runs the jobs in one transaction and commits it, if they changed anything: `changed` says of which keys.
 fn commit(
     database: &Database,
     jobs: impl Iterator<Item = Job>,
     replies: &mut Vec<Reply>,
+    changed: &mut Vec<String>,
 ) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     let mut tables = Tables::open(&transaction)?;
@@ -112,12 +120,11 @@ fn commit(
         replies.push(reply);
         result?;
     }
-    let changed = tables.changed();
-    drop(tables);
-    if changed {
-        transaction.commit()?;
-    } else {
+    *changed = tables.into_changed();
+    if changed.is_empty() {
         transaction.abort()?;
+    } else {
+        transaction.commit()?;
     }
     Ok(())
 }

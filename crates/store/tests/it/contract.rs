@@ -17,6 +17,7 @@ mod permits;
 mod refresh;
 mod upstream;
 mod users;
+mod watch;
 
 /// Each fact becomes a test of each engine.
 macro_rules! contract {
