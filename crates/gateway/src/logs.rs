@@ -1,15 +1,20 @@
-//! Where log lines go: standard error, and a file if one is named. Audit lines are always JSON.
+//! Where log lines go: standard error, and a file if one is named. Audit lines are always JSON. All lines are written at once
+//! but those of requests, which are written [many at a time](requests).
+
+pub(crate) mod line;
+pub(crate) mod requests;
 
 use std::{
+    error::Error,
     fs::{File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use mcp_gateway_auth_server::audit;
-use tracing::{Metadata, Subscriber, subscriber::Interest};
+use tracing::{Level, Metadata, Subscriber, subscriber::Interest};
 use tracing_subscriber::{
     Layer, Registry,
     filter::{Targets, filter_fn},
@@ -23,31 +28,42 @@ use crate::{
     config::{LogConfig, LogFormat},
     failure::Failure,
 };
+use line::Words;
 
 /// Begins to write the log.
 ///
 /// # Errors
 /// [`Failure::Runtime`] when the file cannot be opened.
 pub(crate) fn begin(config: &LogConfig) -> Result<(), Failure> {
-    let file = config.file.as_deref().map(open).transpose()?.map(Arc::new);
-    let mut layers = vec![output(config, Sink(None))];
-    layers.push(audit_lines(Sink(None)));
-    if let Some(file) = file {
-        layers.push(output(config, Sink(Some(Arc::clone(&file)))));
-        layers.push(audit_lines(Sink(Some(file))));
+    let mut sinks = vec![Sink::StandardError];
+    sinks.extend(config.file.as_deref().map(open).transpose()?);
+    let mut layers = Vec::new();
+    for sink in &sinks {
+        layers.push(output(config, sink.clone()));
+        layers.push(audit_lines(sink.clone()));
     }
+    let failure = |error: &dyn Error| Failure::Runtime(format!("the log cannot be set up: {error}"));
     Registry::default()
         .with(layers)
         .try_init()
-        .map_err(|error| Failure::Runtime(format!("the log cannot be set up: {error}")))
+        .map_err(|error| failure(&error))?;
+    if !config.targets.would_enable(line::TARGET, &Level::INFO) {
+        sinks.clear();
+    }
+    let of_requests = sinks.into_iter().map(|sink| {
+        let words = Words::new(config.format, sink.is_colourful());
+        (sink, words)
+    });
+    requests::begin(of_requests.collect()).map_err(|error| failure(&error))
 }
 
-fn open(path: &Path) -> Result<File, Failure> {
+fn open(path: &Path) -> Result<Sink, Failure> {
     OpenOptions::new()
         .create(true)
         .append(true)
         .mode(0o640)
         .open(path)
+        .map(|file| Sink::File(Arc::new(Mutex::new(file))))
         .map_err(|error| Failure::Runtime(format!("LOG_FILE: {} cannot be written: {error}", path.display())))
 }
 
@@ -57,11 +73,10 @@ fn output(config: &LogConfig, sink: Sink) -> BoxedLayer {
     let filter = NotAudit(config.targets.clone());
     match config.format {
         LogFormat::Json => json(sink).with_filter(filter).boxed(),
-        LogFormat::Text => fmt::layer()
-            .with_ansi(sink.is_colourful())
-            .with_writer(sink)
-            .with_filter(filter)
-            .boxed(),
+        LogFormat::Text => {
+            let colourful = sink.is_colourful();
+            text(sink, colourful).with_filter(filter).boxed()
+        }
     }
 }
 
@@ -71,9 +86,18 @@ fn audit_lines(sink: Sink) -> BoxedLayer {
         .boxed()
 }
 
-fn json<S>(sink: Sink) -> impl Layer<S> + Send + Sync
+fn text<S, W>(sink: W, colourful: bool) -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    fmt::layer().with_ansi(colourful).with_writer(sink)
+}
+
+fn json<S, W>(sink: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     fmt::layer()
         .json()
@@ -100,14 +124,28 @@ impl<S> tracing_subscriber::layer::Filter<S> for NotAudit {
     }
 }
 
-/// A place for lines: the file, or standard error.
-#[derive(Clone)]
-struct Sink(Option<Arc<File>>);
+/// A place for lines.
+#[derive(Clone, Debug)]
+enum Sink {
+    StandardError,
+    File(Arc<Mutex<File>>),
+}
 
 impl Sink {
     fn is_colourful(&self) -> bool {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        self.0.is_none() && !plain && io::IsTerminal::is_terminal(&io::stderr())
+        matches!(self, Self::StandardError) && !plain && io::IsTerminal::is_terminal(&io::stderr())
+    }
+
+    /// Writes whole lines, with nothing of another thread between them.
+    fn put(&self, lines: &[u8]) -> io::Result<()> {
+        match self {
+            Self::StandardError => io::stderr().lock().write_all(lines),
+            Self::File(file) => file
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write_all(lines),
+        }
     }
 }
 
@@ -120,14 +158,118 @@ impl<'a> MakeWriter<'a> for Sink {
 }
 
 impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.0 {
-            Some(file) => (&**file).write(bytes),
-            None => io::stderr().write(bytes),
-        }
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.put(lines)?;
+        Ok(lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::info;
+
+    use super::{line::Line, *};
+
+    /// Lines kept in memory.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(lines);
+            Ok(lines.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the logging library makes of the same.
+    fn by_library(line: &Line<'_>, format: LogFormat, colourful: bool) -> String {
+        let kept = Kept::default();
+        let sink = kept.clone();
+        let sink = move || sink.clone();
+        let layer: BoxedLayer = match format {
+            LogFormat::Json => json(sink).boxed(),
+            LogFormat::Text => text(sink, colourful).boxed(),
+        };
+        tracing::subscriber::with_default(Registry::default().with(layer), || {
+            info!(
+                target: "mcp_oauth_gateway::request",
+                method = %line.method,
+                path = line.path,
+                status = line.status,
+                ms = line.ms,
+                request_id = %line.request_id,
+                client = %line.client,
+                reason = line.reason,
+                detail = line.detail,
+            );
+        });
+        let lines = kept.0.lock().unwrap();
+        String::from_utf8(lines.clone()).unwrap()
+    }
+
+    /// The line with its time and what was before and after it; the time itself is another each time.
+    fn without_time(line: &str) -> (String, usize) {
+        let time = line.find('T').unwrap() - "2026-11-21".len();
+        let end = time + "2026-11-21T10:25:17.000001".len();
+        (format!("{}{}", &line[..time], &line[end..]), time)
+    }
+
+    #[test]
+    fn lines_of_requests_look_like_those_that_the_library_writes() {
+        let plain = Line {
+            at: 1_795_256_717_000_001,
+            method: "GET",
+            path: "/verify",
+            status: 200,
+            ms: 0,
+            request_id: "given-by.the_proxy-1",
+            client: "192.0.2.7".parse().unwrap(),
+            reason: None,
+            detail: None,
+        };
+        let lines = [
+            plain,
+            Line {
+                path: "/a\"b\\c'd\u{7f}e\u{e9}f\u{1b}[31mg\nh",
+                status: 404,
+                ms: 30_001,
+                client: "2001:db8::1".parse().unwrap(),
+                ..plain
+            },
+            Line {
+                method: "M-SEARCH",
+                reason: Some("invalid_target"),
+                detail: Some("\"x\" is\tnot one"),
+                ..plain
+            },
+            Line {
+                reason: Some("expired"),
+                ..plain
+            },
+        ];
+        for (format, colourful) in [
+            (LogFormat::Json, false),
+            (LogFormat::Text, false),
+            (LogFormat::Text, true),
+        ] {
+            let words = Words::new(format, colourful);
+            for line in &lines {
+                let mut page = Vec::new();
+                line::Pen::default().write(line, &words, &mut page);
+                let ours = String::from_utf8(page).unwrap();
+                assert_eq!(
+                    without_time(&ours),
+                    without_time(&by_library(line, format, colourful))
+                );
+            }
+        }
     }
 }

@@ -28,7 +28,9 @@ fn main() -> ExitCode {
     // TLS towards GitHub and Redis, and TLS of our own, with one library
     let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let cli = Cli::parse();
-    match actix_web::rt::System::new().block_on(cli.run()) {
+    let ended = actix_web::rt::System::new().block_on(cli.run());
+    logs::requests::write_out();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::complain(&failure.to_string());

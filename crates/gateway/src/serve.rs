@@ -1,5 +1,6 @@
 //! The servers: put together, listening, and ended without losing a request.
 
+pub(crate) mod answers;
 pub(crate) mod drain;
 pub(crate) mod edge;
 pub(crate) mod health;

@@ -1,8 +1,12 @@
 //! Names of things: not secret, never guessable where that matters.
 
+mod request;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use request::{RequestId, RequestIds};
 
 use crate::secret::random_text;
 
@@ -157,46 +161,6 @@ impl KeyId {
         } else {
             Err(BadId)
         }
-    }
-}
-
-/// The name of one request, for the log, the answer and the error page. Taken from the proxy if it sent one, else new.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
-
-impl RequestId {
-    /// A new name.
-    #[must_use]
-    pub fn generate() -> Self {
-        Self(random_text::<12>())
-    }
-
-    /// Reads a name that a proxy sent: letters, digits, `-`, `_`, `.`; 8 to 64 characters.
-    ///
-    /// # Errors
-    /// [`BadId`] for anything else, which could break a log line or a page.
-    pub fn parse(text: &str) -> Result<Self, BadId> {
-        let fits = (8..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadId)
-        }
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod resource;
 pub mod rule;
 pub mod scope;
 pub mod secret;
+pub mod tally;
 pub mod token;
 
 /// The version of every record's form in the store; a store that holds a newer one is not opened.

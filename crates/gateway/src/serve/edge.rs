@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use actix_web::{
@@ -19,9 +19,10 @@ use actix_web::{
     web,
 };
 use mcp_gateway_model::{error::LoggedReason, id::RequestId, proxy::TrustedProxies};
-use prometheus::IntCounterVec;
 use serde_json::json;
-use tracing::info;
+
+use super::answers::Answers;
+use crate::logs::{line::Line, requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long a request may take to come in and be decided. Bodies of answers that are streamed take what they need.
@@ -39,7 +40,7 @@ pub(crate) struct Edge {
     /// Set when the process is about to end.
     pub(crate) draining: AtomicBool,
     /// Answers by status.
-    pub(crate) answers: IntCounterVec,
+    pub(crate) answers: Answers,
     /// How long a request may take; `None` for as long as it likes.
     pub(crate) patience: Option<Duration>,
 }
@@ -54,14 +55,11 @@ impl Edge {
         https_only: bool,
         registry: &prometheus::Registry,
     ) -> Result<Self, prometheus::Error> {
-        let options = prometheus::Opts::new("mcp_gateway_http_answers_total", "Answers by status");
-        let answers = IntCounterVec::new(options, &["status"])?;
-        registry.register(Box::new(answers.clone()))?;
         Ok(Self {
             https_only,
             trusted_proxies,
             draining: AtomicBool::new(false),
-            answers,
+            answers: Answers::register(registry)?,
             patience: Some(PATIENCE),
         })
     }
@@ -92,7 +90,7 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let began = now();
+    let began = Began::now();
     let peer = request
         .peer_addr()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
@@ -128,27 +126,53 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
             )
         }
     };
-    edge.answers.with_label_values(&[status.as_str()]).inc();
-    info!(
-        target: "mcp_oauth_gateway::request",
-        method = %method,
-        path,
-        status = status.as_u16(),
-        ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        request_id = %id,
-        client = %address,
-        reason = reason.as_ref().map(|reason| reason.code),
-        detail = reason.as_ref().map(|reason| reason.detail.as_str()).filter(|detail| !detail.is_empty()),
-    );
+    edge.answers.count(status);
+    let took = began.elapsed();
+    requests::write(&Line {
+        at: began.micros_after(took),
+        method: method.as_str(),
+        path: &path,
+        status: status.as_u16(),
+        ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        request_id: id.as_str(),
+        client: address,
+        reason: reason.as_ref().map(|reason| reason.code),
+        detail: reason
+            .as_ref()
+            .map(|reason| reason.detail.as_str())
+            .filter(|detail| !detail.is_empty()),
+    });
     answer
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost edge, where a request's time is measured"
-)]
-fn now() -> Instant {
-    Instant::now()
+/// When a request came: by the clock on the wall, and by one that only goes forward.
+#[derive(Clone, Copy, Debug)]
+struct Began {
+    wall: SystemTime,
+    instant: Instant,
+}
+
+impl Began {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the outermost edge, where a request's time is measured"
+    )]
+    fn now() -> Self {
+        Self {
+            wall: SystemTime::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    fn elapsed(self) -> Duration {
+        self.instant.elapsed()
+    }
+
+    /// Microseconds since the epoch, so long after it.
+    fn micros_after(self, duration: Duration) -> u64 {
+        let wall = self.wall.duration_since(UNIX_EPOCH).unwrap_or_default() + duration;
+        u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 fn finish(edge: &Edge, head: &mut ResponseHead, id: &RequestId) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{
     agent::{Agent, REDIRECT},
     run::SECRET,
-    server::{Server, client, free_port},
+    server::{Server, client, eventually, free_port},
     stage::{GITHUB_SECRET, RESOURCE, Stage, issuer, verify},
 };
 
@@ -118,6 +118,7 @@ async fn text_at_trace_keeps_every_secret_of_a_whole_login() {
     keeps_every_secret("text").await;
 }
 
+/// The lines of requests that are written so far: some wait for a moment, so that many are written at once.
 fn requests(server: &Server) -> Vec<Value> {
     let lines = server.lines().into_iter();
     lines
@@ -125,10 +126,18 @@ fn requests(server: &Server) -> Vec<Value> {
         .collect()
 }
 
+/// The line of one request.
+async fn line_of(server: &Server, id: &str) -> Value {
+    eventually("the line of a request", async || {
+        requests(server).into_iter().find(|line| line["request_id"] == id)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn each_request_has_one_line_with_the_id_of_its_answer() {
     let stage = Stage::new();
-    let server = stage.serve(&[]).await;
+    let mut server = stage.serve(&[]).await;
     let http = client();
     for (path, status) in [
         ("/jwks", 200),
@@ -138,19 +147,58 @@ async fn each_request_has_one_line_with_the_id_of_its_answer() {
     ] {
         let answer = http.get(server.at(path)).send().await.unwrap();
         let id = answer.headers()["x-request-id"].to_str().unwrap();
-        let lines = requests(&server);
-        let lines: Vec<_> = lines.iter().filter(|line| line["request_id"] == id).collect();
-        assert_eq!(lines.len(), 1, "{path}: {lines:?}");
-        assert_eq!(
-            (&lines[0]["path"], &lines[0]["method"]),
-            (&path.into(), &"GET".into())
-        );
-        assert_eq!(lines[0]["status"], answer.status().as_u16());
+        let line = line_of(&server, id).await;
+        assert_eq!((&line["path"], &line["method"]), (&path.into(), &"GET".into()));
+        assert_eq!(line["status"], answer.status().as_u16());
         assert_eq!(answer.status(), status, "{path}");
-        assert!(
-            lines[0]["ms"].is_u64() && lines[0]["client"] == "127.0.0.1",
-            "{lines:?}"
-        );
+        assert!(line["ms"].is_u64() && line["client"] == "127.0.0.1", "{line}");
+    }
+    server.terminate();
+    assert_eq!(server.ended().await, 0);
+    let lines = requests(&server);
+    let ids: BTreeSet<_> = lines.iter().map(|line| line["request_id"].to_string()).collect();
+    assert_eq!(ids.len(), lines.len(), "{lines:?}");
+}
+
+#[tokio::test]
+async fn no_line_of_a_request_is_lost_when_the_server_ends() {
+    let stage = Stage::new();
+    let mut server = stage.serve(&[("LOG_FILE", "gateway.log")]).await;
+    let http = client();
+    let mut ids = BTreeSet::new();
+    for _ in 0..100 {
+        let answer = http.get(server.at("/jwks")).send().await.unwrap();
+        ids.insert(answer.headers()["x-request-id"].to_str().unwrap().to_owned());
+    }
+    server.terminate();
+    assert_eq!(server.ended().await, 0);
+    let file = fs::read_to_string(stage.directory.path().join("gateway.log")).unwrap();
+    for log in [server.log(), file] {
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let of_requests = lines
+            .iter()
+            .filter(|line| line["target"] == "mcp_oauth_gateway::request");
+        let written: BTreeSet<_> = of_requests
+            .filter_map(|line| line["request_id"].as_str().map(str::to_owned))
+            .collect();
+        assert!(written.is_superset(&ids), "{} of {}", written.len(), ids.len());
+    }
+}
+
+#[tokio::test]
+async fn requests_have_no_line_below_the_level_that_is_asked_for() {
+    let stage = Stage::new();
+    for (level, lines) in [("warn", 0), ("warn,mcp_oauth_gateway::request=info", 1)] {
+        let mut server = stage.serve(&[("LOG_LEVEL", level), ("LOG_FORMAT", "text")]).await;
+        client().get(server.at("/jwks")).send().await.unwrap();
+        server.terminate();
+        assert_eq!(server.ended().await, 0);
+        let log = server.log();
+        let of_it = log.lines().filter(|line| line.contains("path=\"/jwks\""));
+        assert_eq!(of_it.count(), lines, "{level}: {log}");
     }
 }
 
@@ -171,10 +219,7 @@ async fn the_id_that_a_trusted_proxy_gave_is_kept_and_a_malformed_one_replaced()
         answered(&server, "given-by.the_proxy-1").await,
         "given-by.the_proxy-1"
     );
-    let line = requests(&server)
-        .into_iter()
-        .find(|line| line["request_id"] == "given-by.the_proxy-1")
-        .unwrap();
+    let line = line_of(&server, "given-by.the_proxy-1").await;
     assert_eq!(line["client"], "203.0.113.9");
     for malformed in [
         "short",
@@ -188,11 +233,9 @@ async fn the_id_that_a_trusted_proxy_gave_is_kept_and_a_malformed_one_replaced()
     }
     server.stop().await;
     let server = stage.serve(&[("TRUSTED_PROXIES", "192.0.2.1")]).await;
-    assert_ne!(
-        answered(&server, "given-by.the_proxy-2").await,
-        "given-by.the_proxy-2"
-    );
-    assert!(requests(&server).iter().all(|line| line["client"] == "127.0.0.1"));
+    let id = answered(&server, "given-by.the_proxy-2").await;
+    assert_ne!(id, "given-by.the_proxy-2");
+    assert_eq!(line_of(&server, &id).await["client"], "127.0.0.1");
 }
 
 #[tokio::test]
