@@ -116,6 +116,11 @@ impl Keys {
         self.of_grant("grant", id)
     }
 
+    /// What the key of every grant begins with, and nothing else.
+    pub(crate) fn grants(&self) -> String {
+        format!("{}grant:{{", self.prefix)
+    }
+
     /// The id of the grant that lies under `key`, a key without a prefix; `None` for anything else.
     pub(crate) fn watched(key: &str) -> Option<&str> {
         key.strip_prefix("grant:{")?.strip_suffix('}')
@@ -212,6 +217,7 @@ mod tests {
     fn the_key_of_a_grant_says_which() {
         let (keys, id) = (Keys::new(String::new()), GrantId::generate());
         assert_eq!(Keys::watched(&keys.grant(&id)), Some(id.as_str()));
+        assert!(keys.grant(&id).starts_with(&keys.grants()));
         assert_eq!(Keys::watched(&keys.refresh(&id)), None);
     }
 

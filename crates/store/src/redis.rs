@@ -5,7 +5,9 @@ mod home;
 mod inspect;
 mod options;
 mod reader;
+mod replication;
 mod scripts;
+mod tracker;
 
 use std::{
     sync::{

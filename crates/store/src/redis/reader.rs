@@ -1,19 +1,24 @@
 //! The verifier's view: one connection that reads, and comes back by itself.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use mcp_gateway_model::{clock::Timestamp, grant::Grant, id::GrantId};
+use mcp_gateway_watch::Watch;
 use redis::{
-    Client, Cmd, FromRedisValue,
+    Client, Cmd, FromRedisValue, ProtocolVersion,
     aio::{ConnectionManager, ConnectionManagerConfig},
     cmd,
 };
+use tracing::warn;
 
-use super::{faults, home::Home, inspect, options::RedisOptions};
+use super::{faults, home::Home, inspect, options::RedisOptions, tracker::Tracker};
 use crate::{
     contract::{living, published},
     engine::{Answer, Raw},
@@ -25,13 +30,16 @@ use crate::{
 
 /// What the verifier asks Redis with: `GET` of grants and public keys, and `TIME`. It needs no right to write.
 ///
-/// The connection is made at the first question. One that failed is replaced at the next.
+/// The connection is made at the first question. One that failed is replaced at the next. Another one, on which Redis says
+/// which grants change, is made when somebody first asks for the watch.
 pub struct RedisReader {
     client: Client,
     config: ConnectionManagerConfig,
     keys: Keys,
     home: Home,
+    timeout: Duration,
     line: Mutex<Option<Arc<Line>>>,
+    tracker: OnceLock<Option<Tracker>>,
 }
 
 /// A connection, and whether its store has been found to be of our schema.
@@ -62,8 +70,26 @@ impl RedisReader {
             config,
             keys: Keys::new(options.prefix.clone()),
             home: Home::here(),
+            timeout: options.timeout,
             line: Mutex::new(None),
+            tracker: OnceLock::new(),
         })
+    }
+
+    /// Begins to follow the news of grants, for which Redis has to speak RESP3.
+    fn follow(&self) -> Option<Tracker> {
+        let info = self.client.get_connection_info().clone();
+        let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let tracker = Client::open(info.set_redis_settings(login))
+            .map_err(std::io::Error::other)
+            .and_then(|client| Tracker::begin(client, &self.keys, self.timeout));
+        match tracker {
+            Ok(tracker) => Some(tracker),
+            Err(fault) => {
+                warn!(reason = %fault, "the news of grants cannot be followed: every request asks Redis");
+                None
+            }
+        }
     }
 
     /// Asks; a connection that Redis had closed meanwhile is replaced and asked once more.
@@ -164,5 +190,10 @@ impl GrantReader for RedisReader {
     async fn health(&self, now: Timestamp) -> Answer<Health> {
         let time: (u64, u64) = self.ask(&cmd("TIME"), "").await?;
         Ok(inspect::health(time, now))
+    }
+
+    fn watch(&self) -> Option<Arc<Watch>> {
+        let tracker = self.tracker.get_or_init(|| self.follow());
+        tracker.as_ref().map(Tracker::watch)
     }
 }

@@ -5,11 +5,12 @@ use mcp_gateway_model::{
     secret::Secret,
 };
 use mcp_gateway_store::{
-    GrantReader, RedisOptions, RedisReader, RedisStore, Store, StoreError,
+    GrantReader, RedisOptions, RedisReader, RedisStore, Store, StoreError, moment,
     testing::{RedisServer, RedisSetup},
 };
 
 use crate::{
+    news::until,
     samples::{NOW, ring},
     walk::{still_there, walk},
 };
@@ -155,4 +156,12 @@ async fn a_user_that_may_not_read_the_settings_is_told_what_was_not_checked() {
     let warnings = store.inspect(SystemClock.now()).await.unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].0.contains("appendfsync"), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn the_shipped_user_of_the_verifier_hears_the_news_of_grants() {
+    let shipped = shipped();
+    let reader = RedisReader::connect(&shipped.reader).unwrap();
+    let watch = reader.watch().unwrap();
+    until("there is a lease", || watch.has_lease(moment(&SystemClock)));
 }

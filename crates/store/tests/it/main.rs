@@ -5,6 +5,7 @@ mod contract;
 mod file;
 mod fixtures;
 mod flood;
+mod news;
 mod outages;
 mod redis;
 mod samples;
