@@ -58,6 +58,11 @@ links:
 test *args="--workspace":
     cargo nextest run --no-fail-fast "$@"
 
+# every order in which threads can go through the verifier's memory, tried one by one
+[group('test')]
+loom:
+    RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" cargo test --quiet -p mcp-gateway-watch --test it
+
 # the examples in the documentation run
 [group('test')]
 doctest:
@@ -95,7 +100,7 @@ callgrind *args:
 
 # every check but the compose test
 [group('ci')]
-checks: fmt-check links deny model lint doc examples test doctest
+checks: fmt-check links deny model lint doc examples test doctest loom
 
 # every check there is
 [group('ci')]
