@@ -5,12 +5,12 @@
 
 use mcp_gateway_model::{
     id::{ClientId, GrantId, Login, UserId},
-    secret::Digest,
+    secret::{Digest, random_text},
 };
 
 /// The patterns of all keys, without the prefix; `*` stands for the variable part. `docs/storage.md` describes each.
 #[must_use]
-pub const fn patterns() -> [&'static str; 27] {
+pub const fn patterns() -> [&'static str; 28] {
     [
         "schema",
         "client:{*}",
@@ -39,6 +39,7 @@ pub const fn patterns() -> [&'static str; 27] {
         "unused-documents:{all}",
         "once:{*}",
         "permit:{*}",
+        "lease:{*}",
     ]
 }
 
@@ -186,6 +187,11 @@ impl Keys {
 
     pub(crate) fn once(&self, name: &Digest) -> String {
         self.of_digest("once", name)
+    }
+
+    /// What one process writes to learn whether its Redis is still the master.
+    pub(crate) fn lease(&self) -> String {
+        format!("{}lease:{{{}}}", self.prefix, random_text::<16>())
     }
 
     pub(crate) fn permit(&self, name: &Digest) -> String {

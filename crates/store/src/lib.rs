@@ -21,7 +21,7 @@ pub use records::{
     Block, BrowserLogin, DeviceRequest, DeviceStage, Document, KeyRing, Login, LoginAnswer, LoginStage, Rate,
     RedirectAnswer, RingKey, Sealed, StoredPublicKey,
 };
-pub use redis::{RedisOptions, RedisReader, RedisStore};
+pub use redis::{RedisKind, RedisOptions, RedisReader, RedisStore};
 pub use verbs::{
     Begun, Blocked, Decided, DeviceAsked, DeviceRedemption, Devices, GrantReader, Health, Pin, Polled,
     Presented, Prolonged, Redemption, Replaced, Rotation, Store, StoreError, Swapped, Taken, Warning,

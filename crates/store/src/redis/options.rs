@@ -3,23 +3,35 @@
 use std::{fmt, fs, path::PathBuf, time::Duration};
 
 use mcp_gateway_model::secret::Secret;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
+use redis::{Client, ConnectionInfo, RedisConnectionInfo, TlsCertificates};
 
+use super::{
+    address::{Address, Place, RedisKind},
+    cluster::Cluster,
+    node::Dialer,
+    route::Route,
+    sentinel::Sentinels,
+};
 use crate::verbs::StoreError;
 
 /// How Redis is reached. It has no `Debug` text beyond its name: the address may hold a password.
 pub struct RedisOptions {
-    /// `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS.
+    /// `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS;
+    /// `redis+sentinel://[user[:password]@]host[:port],.../master[/database]` names the sentinels that know the master, and
+    /// `redis+cluster://[user[:password]@]host[:port],...` some nodes of a cluster, both with `rediss` for TLS.
     pub url: String,
     /// The password, if it does not stand in the address.
     pub password: Option<Secret>,
+    /// The password of the sentinels themselves, if they want one.
+    pub sentinel_password: Option<Secret>,
     /// What every key begins with.
     pub prefix: String,
     /// A PEM file of certificate authorities to trust, instead of the system's.
     pub tls_ca_file: Option<PathBuf>,
     /// How many connections the authorization server may have.
     pub pool_size: usize,
-    /// How many replicas have to acknowledge a write; 0 for a single Redis.
+    /// How many replicas have to acknowledge a write; 0 for a single Redis. Where it is not 0, and outside a cluster, what a
+    /// master answers is believed only while that many acknowledge a small write of this process.
     pub wait_replicas: u32,
     /// How long a connection, and each answer, may take.
     pub timeout: Duration,
@@ -32,27 +44,55 @@ impl fmt::Debug for RedisOptions {
 }
 
 impl RedisOptions {
-    /// The usual options for the Redis at `url`: prefix `mcpgw:`, 16 connections, answers within a second.
+    /// The usual options for the Redis at `url`: prefix `mcpgw:`, 16 connections to a node, answers within a second; with
+    /// Sentinel one replica has to acknowledge a write.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
+        let url = url.into();
+        let wait_replicas = u32::from(RedisKind::of(&url) == Ok(RedisKind::Sentinel));
         Self {
-            url: url.into(),
+            url,
             password: None,
+            sentinel_password: None,
             prefix: "mcpgw:".into(),
             tls_ca_file: None,
             pool_size: 16,
-            wait_replicas: 0,
+            wait_replicas,
             timeout: Duration::from_secs(1),
         }
     }
 
-    /// The address, with the password and the certificates in it.
+    /// The way there.
+    pub(super) fn reach(&self) -> Result<Reach, StoreError> {
+        let Address { place, template } = Address::parse(&self.url).map_err(misunderstood)?;
+        let template = self.with_tls(self.with_login(template)?)?;
+        let dialer = Dialer::new(template.clone(), self.timeout);
+        let route = match place {
+            Place::One(node) => Route::One(node),
+            Place::Sentinels { asked, master } => {
+                if self.wait_replicas == 0 {
+                    return Err(StoreError::Misconfigured(NO_REPLICAS.into()));
+                }
+                Route::Sentinels(Sentinels::new(self.sentinel_dialer(template), asked, master))
+            }
+            Place::Cluster { seeds } => Route::Cluster(Cluster::new(dialer.clone(), seeds)),
+        };
+        Ok(Reach { route, dialer })
+    }
+
+    /// The address of a single Redis, with the password and the certificates in it.
+    #[cfg(feature = "testing")]
     pub(crate) fn address(&self) -> Result<ConnectionInfo, StoreError> {
-        let info = self
-            .url
-            .as_str()
-            .into_connection_info()
-            .map_err(|_| misunderstood())?;
+        let template = Address::parse(&self.url).map_err(misunderstood)?.template;
+        self.with_tls(self.with_login(template)?)
+    }
+
+    /// A cluster has its own way to tell a master that is cut off: it stops answering after `cluster-node-timeout`.
+    pub(super) const fn needs_lease(&self, route: &Route) -> bool {
+        self.wait_replicas > 0 && !matches!(route, Route::Cluster(_))
+    }
+
+    fn with_login(&self, info: ConnectionInfo) -> Result<ConnectionInfo, StoreError> {
         let mut login = info.redis_settings().clone().set_skip_set_lib_name();
         if let Some(password) = &self.password {
             if login.password().is_some_and(|other| other != password.reveal()) {
@@ -62,7 +102,16 @@ impl RedisOptions {
             }
             login = login.set_password(password.reveal());
         }
-        self.with_tls(info.set_redis_settings(login))
+        Ok(info.set_redis_settings(login))
+    }
+
+    /// Sentinels are reached like Redis itself, but with a password of their own.
+    fn sentinel_dialer(&self, template: ConnectionInfo) -> Dialer {
+        let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
+        if let Some(password) = &self.sentinel_password {
+            login = login.set_password(password.reveal());
+        }
+        Dialer::new(template.set_redis_settings(login), self.timeout / 2)
     }
 
     fn with_tls(&self, info: ConnectionInfo) -> Result<ConnectionInfo, StoreError> {
@@ -101,20 +150,18 @@ impl RedisOptions {
                 StoreError::Misconfigured("the certificate file for Redis holds no certificate".into())
             })
     }
-
-    /// Answers may take twice as long on the wire as Redis may wait for replicas.
-    pub(super) fn connection(&self) -> AsyncConnectionConfig {
-        AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout))
-    }
 }
 
-/// Whatever is wrong with an address: what it should look like, never what it is.
-pub(super) fn misunderstood() -> StoreError {
-    StoreError::Misconfigured(
-        "REDIS_URL cannot be understood; it looks like redis://[user:password@]host[:port][/database], or rediss:// \
-         for TLS"
-            .into(),
-    )
+/// Which Redis to ask, and how connections are made.
+pub(super) struct Reach {
+    pub(super) route: Route,
+    pub(super) dialer: Dialer,
+}
+
+const NO_REPLICAS: &str = "with Sentinel at least one replica has to acknowledge a write: otherwise a master that was \
+                           replaced cannot be told from the real one; set REDIS_WAIT_REPLICAS to 1 or more";
+
+/// What is wrong with an address; never what it is.
+fn misunderstood(fault: &'static str) -> StoreError {
+    StoreError::Misconfigured(format!("REDIS_URL {fault}"))
 }

@@ -1,24 +1,30 @@
-//! The verifier's view: one connection that reads, and comes back by itself.
+//! The verifier's view: one connection to each node that reads, and is replaced when it fails.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use mcp_gateway_model::{clock::Timestamp, grant::Grant, id::GrantId};
 use mcp_gateway_watch::Watch;
-use redis::{
-    Client, Cmd, FromRedisValue, ProtocolVersion,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-    cmd,
-};
+use redis::{Client, Cmd, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection, cmd, pipe};
 use tracing::warn;
 
-use super::{faults, home::Home, inspect, options::RedisOptions, tracker::Tracker};
+use super::{
+    faults::{map, unavailable},
+    home::Home,
+    inspect,
+    lease::{Lease, Leases, Terms, identify},
+    node::{Dialer, Node},
+    options::{Reach, RedisOptions},
+    route::{REDIRECTS, Redirect, Route},
+    tracker::Tracker,
+    turns::Turns,
+};
 use crate::{
     contract::{living, published},
     engine::{Answer, Raw},
@@ -28,24 +34,68 @@ use crate::{
     verbs::{GrantReader, Health, StoreError},
 };
 
-/// What the verifier asks Redis with: `GET` of grants and public keys, and `TIME`. It needs no right to write.
+/// What the verifier asks Redis with: `GET` of grants and public keys, and `TIME`. It needs no right to write, but for the
+/// one key with which it finds out whether a master that has replicas is still the master.
 ///
-/// The connection is made at the first question. One that failed is replaced at the next. Another one, on which Redis says
+/// A connection is made at the first question. One that failed is replaced at the next. Another one, on which Redis says
 /// which grants change, is made when somebody first asks for the watch.
 pub struct RedisReader {
-    client: Client,
-    config: ConnectionManagerConfig,
+    route: Route,
+    dialer: Dialer,
+    leases: Option<Leases>,
     keys: Keys,
     home: Home,
-    timeout: Duration,
-    line: Mutex<Option<Arc<Line>>>,
+    lines: Mutex<HashMap<Node, Arc<Slot>>>,
     tracker: OnceLock<Option<Tracker>>,
+}
+
+/// The connection to one node, if there is one.
+struct Slot {
+    line: Mutex<Option<Arc<Line>>>,
+    dialing: Turns<Answer<()>>,
 }
 
 /// A connection, and whether its store has been found to be of our schema.
 struct Line {
-    manager: ConnectionManager,
+    node: Node,
+    connection: MultiplexedConnection,
     checked: AtomicBool,
+    proof: Option<Proof>,
+}
+
+/// The lease on what the other end says, and a connection of its own to renew it on: waiting for replicas holds up no
+/// reading.
+struct Proof {
+    lease: Arc<Lease>,
+    connection: MultiplexedConnection,
+}
+
+/// Why there was no answer.
+enum Fault {
+    /// In the words of the store.
+    Ours(StoreError),
+    /// In the words of Redis.
+    Theirs(RedisError),
+}
+
+impl From<StoreError> for Fault {
+    fn from(fault: StoreError) -> Self {
+        Self::Ours(fault)
+    }
+}
+
+impl Fault {
+    /// Whether the connection was closed while it was not used, as a restart of Redis does.
+    fn is_a_closed_connection(&self) -> bool {
+        matches!(self, Self::Theirs(fault) if fault.is_connection_dropped() && !fault.is_connection_refusal())
+    }
+
+    fn about(self, key: &str) -> StoreError {
+        match self {
+            Self::Ours(fault) => fault,
+            Self::Theirs(fault) => map(&fault, key),
+        }
+    }
 }
 
 impl std::fmt::Debug for RedisReader {
@@ -60,29 +110,33 @@ impl RedisReader {
     /// # Errors
     /// [`StoreError::Misconfigured`] when the address or the certificate file cannot be understood.
     pub fn connect(options: &RedisOptions) -> Result<Self, StoreError> {
-        let client = Client::open(options.address()?).map_err(|_| super::options::misunderstood())?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(options.timeout))
-            .set_response_timeout(Some(options.timeout))
-            .set_number_of_retries(0);
+        let keys = Keys::new(options.prefix.clone());
+        let Reach { route, dialer } = options.reach()?;
+        let leases = options.needs_lease(&route).then(|| {
+            Leases::new(Terms {
+                key: keys.lease(),
+                replicas: options.wait_replicas,
+            })
+        });
         Ok(Self {
-            client,
-            config,
-            keys: Keys::new(options.prefix.clone()),
+            route,
+            dialer,
+            leases,
+            keys,
             home: Home::here(),
-            timeout: options.timeout,
-            line: Mutex::new(None),
+            lines: Mutex::default(),
             tracker: OnceLock::new(),
         })
     }
 
     /// Begins to follow the news of grants, for which Redis has to speak RESP3.
     fn follow(&self) -> Option<Tracker> {
-        let info = self.client.get_connection_info().clone();
-        let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let tracker = Client::open(info.set_redis_settings(login))
+        let Route::One(node) = &self.route else {
+            return None;
+        };
+        let tracker = Client::open(self.dialer.speaking_resp3().to(node))
             .map_err(std::io::Error::other)
-            .and_then(|client| Tracker::begin(client, &self.keys, self.timeout));
+            .and_then(|client| Tracker::begin(client, &self.keys, self.dialer.timeout()));
         match tracker {
             Ok(tracker) => Some(tracker),
             Err(fault) => {
@@ -92,80 +146,189 @@ impl RedisReader {
         }
     }
 
-    /// Asks; a connection that Redis had closed meanwhile is replaced and asked once more.
+    /// Asks a store of our schema; a connection that Redis had closed meanwhile is replaced and asked once more.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd, key: &str) -> Answer<T> {
-        let line = self.line().await?;
-        match self.ask_on(&line, command).await {
-            Err(fault) if fault.is_connection_dropped() && !fault.is_connection_refusal() => {
-                let line = self.line().await?;
-                self.ask_on(&line, command).await
-            }
+        let answer = match self.ask_checked(command, key).await {
+            Err(fault) if fault.is_a_closed_connection() => self.ask_checked(command, key).await,
             answer => answer,
-        }
-        .map_err(|e| faults::map(&e, key))
+        };
+        answer.map_err(|fault| fault.about(key))
     }
 
-    async fn ask_on<T: FromRedisValue>(&self, line: &Arc<Line>, command: &Cmd) -> redis::RedisResult<T> {
-        let mut manager = line.manager.clone();
-        let answer = self.home.run(command.query_async(&mut manager)).await;
-        if let Err(fault) = &answer
-            && !is_answer(fault)
-        {
-            self.hang_up(line);
-        }
-        answer
+    async fn ask_checked<T: FromRedisValue>(&self, command: &Cmd, key: &str) -> Result<T, Fault> {
+        let node = self.node(key).await?;
+        let line = self.line(&node).await?;
+        self.check(&line).await?;
+        self.ask_on(line, command).await
     }
 
-    /// The connection, once its store has been found to be of our schema. Only the mark of another release is in the way:
-    /// a store without one is empty.
-    async fn line(&self) -> Answer<Arc<Line>> {
-        let line = self.dial()?;
+    /// Only the mark of another release is in the way: a store without one is empty. In a cluster the mark lies on one node.
+    async fn check(&self, line: &Arc<Line>) -> Result<(), Fault> {
         if line.checked.load(Ordering::Acquire) {
-            return Ok(line);
+            return Ok(());
         }
         let key = self.keys.schema();
-        let mark: Option<Raw> = self
-            .ask_on(&line, cmd("GET").arg(&key))
-            .await
-            .map_err(|e| faults::map(&e, &key))?;
+        let mark: Option<Raw> = self.ask_on(Arc::clone(line), cmd("GET").arg(&key)).await?;
         if let Some(mark) = mark {
             check_schema(&key, &mark)?;
             line.checked.store(true, Ordering::Release);
         }
-        Ok(line)
+        Ok(())
     }
 
-    fn dial(&self) -> Answer<Arc<Line>> {
-        let mut held = self.held();
-        if let Some(line) = held.as_ref() {
-            return Ok(Arc::clone(line));
+    /// Asks on `line`, and where that points.
+    async fn ask_on<T: FromRedisValue>(&self, mut line: Arc<Line>, command: &Cmd) -> Result<T, Fault> {
+        let mut asking = false;
+        for _ in 0..=REDIRECTS {
+            self.believe(&line).await?;
+            let fault = match line.ask(command, asking).await {
+                Ok(answer) => return self.believed(&line, answer),
+                Err(fault) => fault,
+            };
+            let Some(redirect) = Redirect::of(&fault, &line.node) else {
+                if !is_answer(&fault) {
+                    self.hang_up(&line);
+                }
+                return Err(Fault::Theirs(fault));
+            };
+            if !redirect.asking {
+                self.route.doubt();
+            }
+            asking = redirect.asking;
+            line = self.line(&redirect.node).await?;
         }
-        let _home = self.home.enter();
-        let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())
-            .map_err(|e| faults::map(&e, ""))?;
-        let line = Arc::new(Line {
-            manager,
-            checked: AtomicBool::new(false),
+        Err(unavailable("the nodes of the cluster point at each other").into())
+    }
+
+    /// Renews the lease, if there is one and it is due. Without it nothing is asked.
+    async fn believe(&self, line: &Arc<Line>) -> Answer<()> {
+        let Some(proof) = &line.proof else { return Ok(()) };
+        let mut connection = proof.connection.clone();
+        proof
+            .lease
+            .keep(&mut connection)
+            .await
+            .inspect_err(|_| self.hang_up(line))
+    }
+
+    /// What was read counts only if the lease still runs.
+    fn believed<T>(&self, line: &Arc<Line>, answer: T) -> Result<T, Fault> {
+        if line.proof.as_ref().is_none_or(|proof| proof.lease.holds()) {
+            return Ok(answer);
+        }
+        self.hang_up(line);
+        Err(unavailable("the answer came too late to be believed").into())
+    }
+
+    async fn node(&self, key: &str) -> Answer<Node> {
+        match &self.route {
+            Route::One(node) => Ok(node.clone()),
+            route => self.home.run(route.node(key)).await,
+        }
+    }
+
+    async fn line(&self, node: &Node) -> Answer<Arc<Line>> {
+        let slot = self.slot(node);
+        if let Some(line) = slot.line().clone() {
+            return Ok(line);
+        }
+        let dialed = slot.dialing.once(|| async {
+            let line = self.home.run(self.dial(node)).await?;
+            *slot.line() = Some(Arc::new(line));
+            Ok(())
         });
-        *held = Some(Arc::clone(&line));
-        Ok(line)
+        dialed.await.inspect_err(|_| self.route.doubt())?;
+        let line = slot.line().clone();
+        line.ok_or_else(|| unavailable("the connection failed at once"))
     }
 
-    /// Gives up a connection, if nobody has replaced it yet.
+    async fn dial(&self, node: &Node) -> Answer<Line> {
+        let mut connection = self.dialer.dial(node).await.map_err(|e| map(&e, ""))?;
+        let proof = match &self.leases {
+            None => None,
+            Some(leases) => Some(self.proof(node, leases, &mut connection).await?),
+        };
+        Ok(Line {
+            node: node.clone(),
+            connection,
+            checked: AtomicBool::new(false),
+            proof,
+        })
+    }
+
+    /// Two connections to one address may end at two processes: what one of them proves says nothing about the other.
+    async fn proof(
+        &self,
+        node: &Node,
+        leases: &Leases,
+        reading: &mut MultiplexedConnection,
+    ) -> Answer<Proof> {
+        let run = identify(reading).await?;
+        let mut connection = self.dialer.dial(node).await.map_err(|e| map(&e, ""))?;
+        if identify(&mut connection).await? != run {
+            return Err(unavailable("two Redis processes answer at this address"));
+        }
+        Ok(Proof {
+            lease: leases.of(run),
+            connection,
+        })
+    }
+
+    fn slot(&self, node: &Node) -> Arc<Slot> {
+        let mut lines = self.lock();
+        if let Some(slot) = lines.get(node) {
+            return Arc::clone(slot);
+        }
+        if self.route.follows_a_master() {
+            lines.clear();
+        }
+        let slot = Arc::new(Slot {
+            line: Mutex::new(None),
+            dialing: Turns::new(),
+        });
+        lines.insert(node.clone(), Arc::clone(&slot));
+        slot
+    }
+
+    /// Gives up a connection, if nobody has replaced it yet, and has the way looked for again.
     fn hang_up(&self, line: &Arc<Line>) {
-        let mut held = self.held();
-        if held.as_ref().is_some_and(|current| Arc::ptr_eq(current, line)) {
-            *held = None;
+        self.route.doubt();
+        let slot = self.lock().get(&line.node).cloned();
+        if let Some(slot) = slot {
+            let mut held = slot.line();
+            if held.as_ref().is_some_and(|current| Arc::ptr_eq(current, line)) {
+                *held = None;
+            }
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Arc<Line>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Node, Arc<Slot>>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn line(&self) -> MutexGuard<'_, Option<Arc<Line>>> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Line {
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd, asking: bool) -> RedisResult<T> {
+        let mut connection = self.connection.clone();
+        if !asking {
+            return command.query_async(&mut connection).await;
+        }
+        let mut both = pipe();
+        both.cmd("ASKING").ignore();
+        both.add_command(command.clone());
+        let (answer,) = both.query_async(&mut connection).await?;
+        Ok(answer)
+    }
+}
+
 /// Whether Redis understood the question and said no: the connection is good.
-fn is_answer(fault: &redis::RedisError) -> bool {
+fn is_answer(fault: &RedisError) -> bool {
     matches!(
         fault.kind(),
         redis::ErrorKind::Server(redis::ServerErrorKind::NoPerm | redis::ServerErrorKind::ResponseError)
@@ -188,7 +351,9 @@ impl GrantReader for RedisReader {
     }
 
     async fn health(&self, now: Timestamp) -> Answer<Health> {
-        let time: (u64, u64) = self.ask(&cmd("TIME"), "").await?;
+        let key = self.keys.schema();
+        self.ask::<Option<Raw>>(cmd("GET").arg(&key), &key).await?;
+        let time: (u64, u64) = self.ask(&cmd("TIME"), &key).await?;
         Ok(inspect::health(time, now))
     }
 

@@ -124,7 +124,7 @@ pub struct Health {
 pub struct Warning(pub String);
 
 /// Why the store gave no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or did not answer in time.
     #[error("the store cannot be asked: {0}")]

@@ -6,7 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use mcp_gateway_store::{RedisStore, patterns, testing::RedisServer};
+use mcp_gateway_store::{
+    RedisStore, patterns,
+    testing::{RedisServer, RedisSetup},
+};
 
 use crate::walk::walk;
 
@@ -42,7 +45,15 @@ fn the_page_lists_every_pattern_of_the_code_and_no_other() {
 #[tokio::test]
 async fn every_key_in_redis_has_a_pattern_and_every_pattern_a_key() {
     let server = RedisServer::start();
-    walk(&RedisStore::connect(&server.options()).unwrap()).await;
+    let follows = format!("replicaof 127.0.0.1 {}", server.port());
+    let _replica = RedisServer::with(RedisSetup {
+        settings: vec![follows],
+        ..RedisSetup::default()
+    });
+    server.wait_for_replicas(1);
+    let mut options = server.options();
+    options.wait_replicas = 1;
+    walk(&RedisStore::connect(&options).unwrap()).await;
     let found: BTreeSet<_> = server.dump().iter().map(|(key, _)| pattern_of(key)).collect();
     assert_eq!(found, documented());
 }

@@ -1,0 +1,158 @@
+//! The connections of the authorization server: a pool for each node.
+
+use std::{
+    collections::HashMap,
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use deadpool::{
+    Runtime,
+    managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult},
+};
+use redis::{aio::MultiplexedConnection, cmd};
+
+use super::{
+    faults::{map, unavailable},
+    lease::{Lease, Leases, identify},
+    node::{Dialer, Node},
+};
+use crate::{engine::Answer, verbs::StoreError};
+
+/// One connection, in the hands of one question at a time.
+pub(super) struct Wire {
+    connection: MultiplexedConnection,
+    /// Without one nothing is believed, where a master may have been replaced.
+    pub(super) lease: Option<Arc<Lease>>,
+    /// The store at the other end has been found to be of our schema.
+    pub(super) marked: bool,
+}
+
+impl Wire {
+    /// Renews the lease, where there is one and it is due.
+    pub(super) async fn believe(&mut self) -> Answer<()> {
+        match self.lease.clone() {
+            Some(lease) => lease.keep(&mut self.connection).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Deref for Wire {
+    type Target = MultiplexedConnection;
+
+    fn deref(&self) -> &MultiplexedConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Wire {
+    fn deref_mut(&mut self) -> &mut MultiplexedConnection {
+        &mut self.connection
+    }
+}
+
+/// Makes connections to one node.
+pub(super) struct Manager {
+    dialer: Dialer,
+    node: Node,
+    leases: Option<Arc<Leases>>,
+}
+
+impl managed::Manager for Manager {
+    type Type = Wire;
+    type Error = StoreError;
+
+    async fn create(&self) -> Answer<Wire> {
+        let mut connection = self.dialer.dial(&self.node).await.map_err(|e| map(&e, ""))?;
+        let lease = match &self.leases {
+            None => None,
+            Some(leases) => Some(leases.of(identify(&mut connection).await?)),
+        };
+        Ok(Wire {
+            connection,
+            lease,
+            marked: false,
+        })
+    }
+
+    async fn recycle(&self, wire: &mut Wire, _: &Metrics) -> RecycleResult<StoreError> {
+        let answer: String = cmd("PING")
+            .query_async(&mut wire.connection)
+            .await
+            .map_err(|e| RecycleError::Backend(map(&e, "")))?;
+        if answer == "PONG" {
+            Ok(())
+        } else {
+            Err(RecycleError::message("PING was answered with something else"))
+        }
+    }
+}
+
+type Pool = managed::Pool<Manager>;
+
+/// A pool for each node that has been asked.
+pub(super) struct Pools {
+    dialer: Dialer,
+    size: usize,
+    leases: Option<Arc<Leases>>,
+    held: Mutex<HashMap<Node, Pool>>,
+}
+
+impl Pools {
+    pub(super) fn new(dialer: Dialer, size: usize, leases: Option<Leases>) -> Self {
+        Self {
+            dialer,
+            size: size.max(1),
+            leases: leases.map(Arc::new),
+            held: Mutex::default(),
+        }
+    }
+
+    /// A connection to `node`.
+    pub(super) async fn connection(&self, node: &Node) -> Answer<Object<Manager>> {
+        let pool = self.of(node)?;
+        pool.get().await.map_err(|fault| match fault {
+            PoolError::Backend(fault) => fault,
+            PoolError::Timeout(_) => unavailable("no connection in time"),
+            _ => unavailable("the pool is closed"),
+        })
+    }
+
+    /// Gives up the connections to nodes that are no longer asked.
+    pub(super) fn keep_only(&self, node: &Node) {
+        self.lock().retain(|held, _| held == node);
+    }
+
+    fn of(&self, node: &Node) -> Answer<Pool> {
+        let mut held = self.lock();
+        if let Some(pool) = held.get(node) {
+            return Ok(pool.clone());
+        }
+        let pool = self.open(node.clone())?;
+        held.insert(node.clone(), pool.clone());
+        Ok(pool)
+    }
+
+    fn open(&self, node: Node) -> Answer<Pool> {
+        let timeout: Duration = self.dialer.timeout();
+        let manager = Manager {
+            dialer: self.dialer.clone(),
+            node,
+            leases: self.leases.clone(),
+        };
+        managed::Pool::builder(manager)
+            .max_size(self.size)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(timeout))
+            .create_timeout(Some(timeout * 2))
+            .recycle_timeout(Some(timeout))
+            .build()
+            .map_err(|e| StoreError::Misconfigured(format!("the pool of connections: {e}")))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Node, Pool>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,259 @@
+//! Asks the right Redis, on a connection of the pool, and waits for replicas where that is due.
+
+use std::time::Duration;
+
+use deadpool::managed::Object;
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation, ServerErrorKind,
+    aio::MultiplexedConnection, cmd,
+};
+
+use super::{
+    faults::{map, unavailable},
+    home::Home,
+    lease::{Leases, Terms},
+    node::Node,
+    options::{Reach, RedisOptions},
+    pool::{Manager, Pools},
+    route::{REDIRECTS, Redirect, Route},
+};
+use crate::{
+    engine::{Answer, Raw},
+    keys::Keys,
+    value::{SCHEMA, check_schema},
+    verbs::StoreError,
+};
+
+/// How many values are asked for at once.
+const CHUNK: usize = 500;
+
+/// What is sent to one node.
+#[derive(Clone, Copy)]
+pub(super) enum Call<'a> {
+    Command(&'a Cmd),
+    Pipeline(&'a Pipeline),
+    Script(&'a ScriptInvocation<'a>),
+}
+
+impl Call<'_> {
+    async fn send<T: FromRedisValue>(self, connection: &mut MultiplexedConnection) -> RedisResult<T> {
+        match self {
+            Self::Command(command) => command.query_async(connection).await,
+            Self::Pipeline(pipeline) => pipeline.query_async(connection).await,
+            Self::Script(script) => script.invoke_async(connection).await,
+        }
+    }
+}
+
+/// The authorization server's way to Redis.
+pub(super) struct Wires {
+    route: Route,
+    pools: Pools,
+    home: Home,
+    schema: String,
+    replicas: u32,
+    timeout: Duration,
+}
+
+impl Wires {
+    pub(super) fn new(options: &RedisOptions, keys: &Keys) -> Result<Self, StoreError> {
+        let Reach { route, dialer } = options.reach()?;
+        let leases = options.needs_lease(&route).then(|| {
+            Leases::new(Terms {
+                key: keys.lease(),
+                replicas: options.wait_replicas,
+            })
+        });
+        Ok(Self {
+            route,
+            pools: Pools::new(dialer, options.pool_size, leases),
+            home: Home::here(),
+            schema: keys.schema(),
+            replicas: options.wait_replicas,
+            timeout: options.timeout,
+        })
+    }
+
+    /// The nodes that keys lie on.
+    pub(super) async fn nodes(&self) -> Answer<Vec<Node>> {
+        let mut nodes: Vec<_> = self.home.run(self.route.nodes()).await?.into_iter().collect();
+        nodes.sort_by_key(ToString::to_string);
+        Ok(nodes)
+    }
+
+    /// Asks the node that has `key`.
+    pub(super) async fn ask<T: FromRedisValue>(&self, call: Call<'_>, key: &str) -> Answer<T> {
+        self.call(call, key, |_| false).await
+    }
+
+    /// Sends a write to the node that has `key`, and waits for the replicas it is to reach.
+    pub(super) async fn write<T: FromRedisValue>(&self, call: Call<'_>, key: &str) -> Answer<T> {
+        self.call(call, key, |_| true).await
+    }
+
+    /// Asks the node that has `key`, and waits for replicas if `has_written` the answer says that it wrote.
+    pub(super) async fn call<T: FromRedisValue>(
+        &self,
+        call: Call<'_>,
+        key: &str,
+        has_written: impl Fn(&T) -> bool + Send,
+    ) -> Answer<T> {
+        let mut node = self.home.run(self.route.node(key)).await?;
+        let mut asking = false;
+        for _ in 0..=REDIRECTS {
+            let mut wire = self.connection(&node).await?;
+            if asking {
+                let asked: RedisResult<()> = cmd("ASKING").query_async(&mut **wire).await;
+                asked.map_err(|e| map(&e, key))?;
+            }
+            let fault = match call.send(&mut wire).await {
+                Ok(answer) => {
+                    if has_written(&answer) {
+                        self.replicated(&mut wire).await?;
+                    }
+                    return Ok(answer);
+                }
+                Err(fault) => fault,
+            };
+            let Some(redirect) = self.redirect(&fault, &node) else {
+                self.failed(&fault, wire);
+                return Err(map(&fault, key));
+            };
+            (node, asking) = (redirect.node, redirect.asking);
+        }
+        Err(unavailable("the nodes of the cluster point at each other"))
+    }
+
+    /// Where else to ask. A slot that has moved for good is looked for in the map from now on.
+    fn redirect(&self, fault: &RedisError, node: &Node) -> Option<Redirect> {
+        let redirect = Redirect::of(fault, node)?;
+        if !redirect.asking {
+            self.route.doubt();
+        }
+        Some(redirect)
+    }
+
+    /// Looks for the way again after a fault that is no answer; a node that became a replica is no longer asked.
+    fn failed(&self, fault: &RedisError, wire: Object<Manager>) {
+        match fault.kind() {
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
+                drop(Object::take(wire));
+                self.route.doubt();
+            }
+            ErrorKind::Server(ServerErrorKind::ClusterDown) | ErrorKind::Io => self.route.doubt(),
+            _ => {}
+        }
+    }
+
+    /// A connection to `node`, whose store is of our schema, and which is to be believed.
+    pub(super) async fn connection(&self, node: &Node) -> Answer<Object<Manager>> {
+        let mut wire = self.open(node).await?;
+        if !wire.marked {
+            self.mark(&mut wire, node).await?;
+            wire.marked = true;
+        }
+        Ok(wire)
+    }
+
+    async fn open(&self, node: &Node) -> Answer<Object<Manager>> {
+        if self.route.follows_a_master() {
+            self.pools.keep_only(node);
+        }
+        let opened = async {
+            let mut wire = self.pools.connection(node).await?;
+            match wire.believe().await {
+                Ok(()) => Ok(wire),
+                Err(fault) => {
+                    drop(Object::take(wire));
+                    Err(fault)
+                }
+            }
+        };
+        self.home.run(opened).await.inspect_err(|_| self.route.doubt())
+    }
+
+    /// Marks a store that has no mark with our schema, and refuses one with another. Each new connection looks, so that a
+    /// store that came back empty is marked again. In a cluster the mark lies on one node only.
+    async fn mark(&self, wire: &mut MultiplexedConnection, node: &Node) -> Answer<()> {
+        let mut mark = cmd("SET");
+        mark.arg(&self.schema).arg(SCHEMA).arg("NX").arg("GET");
+        let mut answer: RedisResult<Option<Raw>> = mark.query_async(wire).await;
+        if let Err(fault) = &answer
+            && let Some(redirect) = Redirect::of(fault, node)
+        {
+            let mut other = self.open(&redirect.node).await?;
+            answer = mark.query_async(&mut **other).await;
+        }
+        match answer.map_err(|e| map(&e, &self.schema))? {
+            None => Ok(()),
+            Some(held) => check_schema(&self.schema, &held),
+        }
+    }
+
+    /// What no replica has seen may be lost with the master: it does not count as done.
+    async fn replicated(&self, connection: &mut MultiplexedConnection) -> Answer<()> {
+        if self.replicas == 0 {
+            return Ok(());
+        }
+        let millis = u64::try_from(self.timeout.as_millis() / 2).unwrap_or(500);
+        let reached: u32 = cmd("WAIT")
+            .arg(self.replicas)
+            .arg(millis)
+            .query_async(connection)
+            .await
+            .map_err(|e| map(&e, ""))?;
+        if reached < self.replicas {
+            return Err(unavailable("too few replicas acknowledged the write"));
+        }
+        Ok(())
+    }
+
+    /// The values of keys of any slots: one trip to each node that has some of them.
+    pub(super) async fn get_scattered(&self, keys: &[String]) -> Answer<Vec<Option<Raw>>> {
+        let mut found = vec![None; keys.len()];
+        for (node, places) in self.by_node(keys).await? {
+            for chunk in places.chunks(CHUNK) {
+                let values = self.get_from(&node, keys, chunk).await?;
+                for (place, value) in chunk.iter().zip(values) {
+                    found[*place] = value;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn by_node(&self, keys: &[String]) -> Answer<Vec<(Node, Vec<usize>)>> {
+        let mut groups: Vec<(Node, Vec<usize>)> = Vec::new();
+        for (place, key) in keys.iter().enumerate() {
+            let node = self.home.run(self.route.node(key)).await?;
+            match groups.iter_mut().find(|(known, _)| *known == node) {
+                Some((_, places)) => places.push(place),
+                None => groups.push((node, vec![place])),
+            }
+        }
+        Ok(groups)
+    }
+
+    /// The values of the keys at `places` from `node`; one by one if some of them are no longer there.
+    async fn get_from(&self, node: &Node, keys: &[String], places: &[usize]) -> Answer<Vec<Option<Raw>>> {
+        let mut gets = Pipeline::new();
+        for place in places {
+            gets.get(&keys[*place]);
+        }
+        let mut wire = self.connection(node).await?;
+        let fault = match gets.query_async(&mut **wire).await {
+            Ok(values) => return Ok(values),
+            Err(fault) => fault,
+        };
+        if self.redirect(&fault, node).is_none() {
+            self.failed(&fault, wire);
+            return Err(map(&fault, &keys[places[0]]));
+        }
+        let mut values = Vec::with_capacity(places.len());
+        for place in places {
+            let key = &keys[*place];
+            values.push(self.ask(Call::Command(cmd("GET").arg(key)), key).await?);
+        }
+        Ok(values)
+    }
+}
