@@ -10,6 +10,7 @@ use std::{
 };
 
 use ::config::{Map, Value};
+use actix_service::{IntoServiceFactory as _, boxed};
 use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
 use mcp_gateway_model::secret::random_text;
 use mcp_gateway_sandbox::{github, mcp};
@@ -21,7 +22,7 @@ use crate::{
     failure::Failure,
     logs,
     output::say,
-    serve::{self, edge, parts::Parts},
+    serve::{self, front::Front, parts::Parts},
 };
 use forward::Forward;
 use host::OwnNames;
@@ -155,13 +156,14 @@ fn configuration(args: &DevArgs, origin: &str, secret: &str, github: &str) -> Re
 fn listen(parts: Parts, listener: TcpListener, forward: Forward, names: OwnNames) -> Result<Server, Failure> {
     let names = web::Data::new(names);
     let server = HttpServer::new(move || {
-        App::new()
+        let app = App::new()
             .wrap(from_fn(host::pass))
-            .wrap(from_fn(edge::pass))
             .app_data(names.clone())
-            .app_data(parts.edge.clone())
             .configure(forward.clone().configure(PATH))
             .configure(parts.routes())
+            .into_factory();
+        // all requests are routed: the names come first
+        Front::new(boxed::factory(app), parts.edge.clone(), None)
     })
     .workers(2)
     .keep_alive(serve::KEEP_ALIVE)

@@ -3,16 +3,20 @@
 pub(crate) mod answers;
 pub(crate) mod drain;
 pub(crate) mod edge;
+mod explanation;
+pub(crate) mod front;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod parts;
+mod passage;
 mod rechecks;
 pub(crate) mod tls;
 mod waiting;
 
 use std::{net::TcpListener, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web};
+use actix_service::IntoServiceFactory as _;
+use actix_web::{App, HttpServer, dev::ServerHandle, rt, web};
 use tracing::{info, warn};
 
 use crate::{
@@ -21,6 +25,7 @@ use crate::{
     failure::Failure,
     logs,
 };
+use front::Front;
 use parts::Parts;
 
 /// How long an idle connection is kept: longer than proxies keep theirs (Traefik: 90 s), so that it is the proxy who closes
@@ -93,10 +98,8 @@ fn listen(
 ) -> Result<actix_web::dev::Server, Failure> {
     let parts = parts.clone();
     let server = HttpServer::new(move || {
-        App::new()
-            .wrap(from_fn(edge::pass))
-            .app_data(parts.edge.clone())
-            .configure(parts.routes())
+        let app = App::new().configure(parts.routes()).into_factory();
+        Front::new(app, parts.edge.clone(), parts.quick())
     })
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD_PATIENCE)

@@ -15,6 +15,7 @@ mod metrics;
 mod mirrored;
 mod operation;
 mod preflight;
+mod quick;
 mod reason;
 mod routes;
 mod settings;
@@ -22,6 +23,7 @@ mod token;
 mod verifier;
 mod verify;
 
+pub use quick::{Admitted, Quick};
 pub use routes::{
     configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
     configure_verify,

@@ -1,30 +1,34 @@
-//! What every request passes on its way in and out: a name, a line in the log, a limit on its time.
+//! What every request meets on its way in and out: a name, the address it comes from, a line in the log, a place in the counts.
 
 use std::{
+    cell::RefCell,
     net::{IpAddr, Ipv4Addr},
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use actix_web::{
-    HttpMessage, HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
-    dev::{ResponseHead, ServiceRequest, ServiceResponse},
-    error::{ErrorRequestTimeout, InternalError},
+    body::BoxBody,
+    dev::{RequestHead, Response, ResponseHead},
     http::{
-        ConnectionType, StatusCode,
+        ConnectionType, Method, Uri,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
-    middleware::Next,
-    web,
+    web::{self, BytesMut},
 };
-use mcp_gateway_model::{error::LoggedReason, id::RequestId, proxy::TrustedProxies};
-use serde_json::json;
+use mcp_gateway_model::{
+    clock::{Clock as _, SystemClock, Ticks},
+    error::LoggedReason,
+    id::{RequestId, RequestIds},
+    proxy::TrustedProxies,
+};
+use mcp_gateway_store::Moment;
 
 use super::answers::Answers;
 use crate::logs::{line::Line, requests};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// How long a request may take to come in and be decided. Bodies of answers that are streamed take what they need.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How much of a path the log shows.
@@ -64,183 +68,252 @@ impl Edge {
         })
     }
 
+    /// What all answers have.
+    fn finish(&self, head: &mut ResponseHead, id: HeaderValue) {
+        head.headers_mut().insert(REQUEST_ID.clone(), id);
+        if self.https_only {
+            head.headers_mut().insert(
+                header::STRICT_TRANSPORT_SECURITY,
+                HeaderValue::from_static("max-age=31536000"),
+            );
+        }
+        if self.draining.load(Ordering::SeqCst) {
+            // the framework writes the header itself
+            head.set_connection_type(ConnectionType::Close);
+        }
+    }
+}
+
+/// The edge as one worker has it.
+pub(super) struct Gate {
+    pub(super) edge: web::Data<Edge>,
+    names: RefCell<Names>,
+    /// Who came last, by what, and from where: proxies often say the same again.
+    last: RefCell<(IpAddr, HeaderValue, IpAddr)>,
+}
+
+impl Gate {
+    pub(super) fn new(edge: web::Data<Edge>) -> Self {
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self {
+            edge,
+            names: RefCell::default(),
+            last: RefCell::new((nobody, HeaderValue::from_static(""), nobody)),
+        }
+    }
+
+    /// A request comes in.
+    pub(super) fn greet(&self, head: &RequestHead, began: Began) -> Visit {
+        let peer = head
+            .peer_addr
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        Visit {
+            began,
+            id: self.request_id(&head.headers, peer),
+            client: self.client_address(&head.headers, peer),
+        }
+    }
+
     /// The request's name: the proxy's, if a trusted one sent a good one, else a new one.
-    fn request_id(&self, request: &ServiceRequest, peer: IpAddr) -> RequestId {
-        request
-            .headers()
-            .get(REQUEST_ID)
-            .filter(|_| self.trusted_proxies.trusts(peer))
-            .and_then(|value| RequestId::parse(value.to_str().ok()?).ok())
-            .unwrap_or_else(RequestId::generate)
+    fn request_id(&self, headers: &HeaderMap, peer: IpAddr) -> HeaderValue {
+        headers
+            .get(&REQUEST_ID)
+            .filter(|_| self.edge.trusted_proxies.trusts(peer))
+            .filter(|value| value.to_str().is_ok_and(RequestId::fits))
+            .cloned()
+            .unwrap_or_else(|| self.names.borrow_mut().next_name())
     }
 
-    fn client_address(&self, request: &ServiceRequest, peer: IpAddr) -> IpAddr {
-        let forwarded: Vec<_> = request
-            .headers()
-            .get_all("x-forwarded-for")
-            .filter_map(|value| value.to_str().ok())
-            .collect();
-        self.trusted_proxies.client_address(peer, &forwarded.join(","))
+    fn client_address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        let proxies = &self.edge.trusted_proxies;
+        let mut values = headers.get_all(&FORWARDED_FOR);
+        match (values.next(), values.next()) {
+            (None, _) => peer.to_canonical(),
+            (Some(value), None) => {
+                let mut last = self.last.borrow_mut();
+                if (last.0, &last.1) != (peer, value) {
+                    let address = proxies.client_address(peer, value.to_str().unwrap_or_default());
+                    *last = (peer, value.clone(), address);
+                }
+                last.2
+            }
+            _ => {
+                let values = headers.get_all(&FORWARDED_FOR);
+                let all: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+                proxies.client_address(peer, &all.join(","))
+            }
+        }
+    }
+
+    /// The request is answered: the answer as it goes out, and how long it took.
+    pub(super) fn part(
+        &self,
+        visit: &Visit,
+        (method, uri): (&Method, &Uri),
+        mut answer: Response<BoxBody>,
+    ) -> (Response<BoxBody>, Duration) {
+        self.edge.finish(answer.head_mut(), visit.id.clone());
+        self.edge.answers.count(answer.status());
+        let took = visit.began.elapsed();
+        let extensions = answer.extensions();
+        let reason = extensions.get::<LoggedReason>();
+        requests::write(&Line {
+            at: visit.began.micros_after(took),
+            method: method.as_str(),
+            path: shown(uri.path()),
+            status: answer.status().as_u16(),
+            ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            request_id: visit.id.to_str().unwrap_or_default(),
+            client: visit.client,
+            reason: reason.map(|reason| reason.code),
+            detail: reason
+                .map(|reason| reason.detail.as_str())
+                .filter(|detail| !detail.is_empty()),
+        });
+        drop(extensions);
+        (answer, took)
     }
 }
 
-/// The middleware.
-pub(crate) async fn pass<B: MessageBody + 'static>(
-    edge: web::Data<Edge>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let began = Began::now();
-    let peer = request
-        .peer_addr()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let id = edge.request_id(&request, peer);
-    let address = edge.client_address(&request, peer);
-    let method = request.method().clone();
-    let path: String = request.path().chars().take(PATH_SHOWN).collect();
-    request.extensions_mut().insert(id.clone());
-    // the framework needs the request to itself until it has found a route, so nothing of it is held on to here
-    let answer = match edge.patience {
-        Some(patience) => match actix_web::rt::time::timeout(patience, next.call(request)).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => Err(ErrorRequestTimeout("")),
-        },
-        None => next.call(request).await,
-    };
-    let answer = answer.map(|answer| explained(answer.map_into_boxed_body()));
-    let (answer, status, reason) = match answer {
-        Ok(mut answer) => {
-            finish(&edge, answer.response_mut().head_mut(), &id);
-            let reason = answer.response().extensions().get::<LoggedReason>().cloned();
-            let status = answer.status();
-            (Ok(answer), status, reason)
-        }
-        Err(error) => {
-            let mut response = explained_error(&error);
-            finish(&edge, response.head_mut(), &id);
-            let status = response.status();
-            (
-                Err(InternalError::from_response(error, response).into()),
-                status,
-                None,
-            )
-        }
-    };
-    edge.answers.count(status);
-    let took = began.elapsed();
-    requests::write(&Line {
-        at: began.micros_after(took),
-        method: method.as_str(),
-        path: &path,
-        status: status.as_u16(),
-        ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        request_id: id.as_str(),
-        client: address,
-        reason: reason.as_ref().map(|reason| reason.code),
-        detail: reason
-            .as_ref()
-            .map(|reason| reason.detail.as_str())
-            .filter(|detail| !detail.is_empty()),
-    });
-    answer
+/// As much of a path as the log shows.
+fn shown(path: &str) -> &str {
+    if path.len() <= PATH_SHOWN {
+        return path;
+    }
+    let end = path.char_indices().nth(PATH_SHOWN);
+    end.and_then(|(end, _)| path.get(..end)).unwrap_or(path)
 }
 
-/// When a request came: by the clock on the wall, and by one that only goes forward.
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Visit {
+    began: Began,
+    id: HeaderValue,
+    client: IpAddr,
+}
+
+impl Visit {
+    /// When it began.
+    pub(super) const fn began(&self) -> Began {
+        self.began
+    }
+
+    /// How long it has taken so far.
+    pub(super) fn lasted(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The request's name, for handlers.
+    pub(super) fn request_id(&self) -> RequestId {
+        let name = self.id.to_str().unwrap_or_default();
+        RequestId::parse(name).unwrap_or_else(|_| RequestId::generate())
+    }
+}
+
+/// New names of requests, ready to be sent. Many of them share a piece of memory.
+#[derive(Debug, Default)]
+struct Names {
+    ids: RequestIds,
+    room: BytesMut,
+}
+
+impl Names {
+    /// How much memory is taken at once.
+    const ROOM: usize = 4096;
+
+    fn next_name(&mut self) -> HeaderValue {
+        let name = self.ids.next_name().as_bytes();
+        if self.room.capacity() < name.len() {
+            self.room = BytesMut::with_capacity(Self::ROOM);
+        }
+        self.room.extend_from_slice(name);
+        let name = self.room.split().freeze();
+        HeaderValue::from_maybe_shared(name).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// When a request came: by the clock on the wall, and by one that is never set.
 #[derive(Clone, Copy, Debug)]
-struct Began {
-    wall: SystemTime,
-    instant: Instant,
+pub(super) struct Began {
+    /// Microseconds since the epoch.
+    micros: u64,
+    ticks: Ticks,
 }
 
 impl Began {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the outermost edge, where a request's time is measured"
+        reason = "the outermost edge, where a request's time is read: the log has microseconds"
     )]
-    fn now() -> Self {
+    pub(super) fn now() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
-            wall: SystemTime::now(),
-            instant: Instant::now(),
+            micros: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
+            ticks: SystemClock.ticks(),
         }
     }
 
+    pub(super) const fn moment(self) -> Moment {
+        Moment::new(self.ticks.nanos(), self.micros / 1000)
+    }
+
     fn elapsed(self) -> Duration {
-        self.instant.elapsed()
+        self.ticks.until(SystemClock.ticks())
     }
 
     /// Microseconds since the epoch, so long after it.
     fn micros_after(self, duration: Duration) -> u64 {
-        let wall = self.wall.duration_since(UNIX_EPOCH).unwrap_or_default() + duration;
-        u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.micros.saturating_add(micros)
     }
 }
 
-fn finish(edge: &Edge, head: &mut ResponseHead, id: &RequestId) {
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        head.headers_mut().insert(REQUEST_ID, value);
-    }
-    if edge.https_only {
-        head.headers_mut().insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000"),
-        );
-    }
-    if edge.draining.load(Ordering::SeqCst) {
-        // the framework writes the header itself
-        head.set_connection_type(ConnectionType::Close);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// Refusals of the framework have no body, or a plain one: they get the JSON that all others have.
-fn explained(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let status = answer.status();
-    let plain = answer
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_none_or(|value| value.as_bytes().starts_with(b"text/plain"));
-    let bare = matches!(
-        answer.response().body().size(),
-        BodySize::None | BodySize::Sized(_)
-    );
-    if !plain || !bare || !(status.is_client_error() || status.is_server_error()) {
-        return answer;
+    use super::*;
+
+    #[test]
+    fn names_are_new_each_time_and_good_headers() {
+        let mut names = Names::default();
+        let many: BTreeSet<_> = (0..1000)
+            .map(|_| names.next_name().to_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(many.len(), 1000);
+        assert!(many.iter().all(|name| RequestId::fits(name)));
     }
-    let mut answer = answer.map_body(|_, _| BoxBody::new(explanation(status)));
-    json_headers(answer.headers_mut());
-    answer
-}
 
-/// The answer to an error that no handler has made one of.
-fn explained_error(error: &actix_web::Error) -> HttpResponse {
-    let status = error.as_response_error().status_code();
-    let mut response = HttpResponse::build(status).body(explanation(status));
-    json_headers(response.headers_mut());
-    response
-}
+    #[test]
+    fn two_hundred_characters_of_a_path_are_shown() {
+        assert_eq!(shown("/verify"), "/verify");
+        let long = format!("/{}", "\u{e9}".repeat(300));
+        assert_eq!(shown(&long).chars().count(), 200);
+        assert_eq!(shown(&"a".repeat(201)), "a".repeat(200));
+    }
 
-fn json_headers(headers: &mut HeaderMap) {
-    headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-}
-
-/// What a status means here, as JSON.
-fn explanation(status: StatusCode) -> String {
-    let (error, description) = match status {
-        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this address"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address does not know this method"),
-        StatusCode::REQUEST_TIMEOUT => ("invalid_request", "the request took too long to come in"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("invalid_request", "the body is too large"),
-        StatusCode::MISDIRECTED_REQUEST => ("misdirected_request", "this host is not served here"),
-        status if status.is_server_error() => (
-            "server_error",
-            "something went wrong here; the log knows the request id",
-        ),
-        _ => ("invalid_request", "the request cannot be understood"),
-    };
-    json!({ "error": error, "error_description": description }).to_string()
+    #[test]
+    fn the_address_is_found_anew_for_each_peer_and_each_list() {
+        let registry = prometheus::Registry::new();
+        let edge = Edge::new(TrustedProxies::default(), false, &registry).unwrap();
+        let gate = Gate::new(web::Data::new(edge));
+        for (peer, lists, client) in [
+            ("10.0.0.2", &["203.0.113.9"][..], "203.0.113.9"),
+            ("10.0.0.2", &["203.0.113.9"], "203.0.113.9"),
+            ("192.0.2.1", &["203.0.113.9"], "192.0.2.1"),
+            ("10.0.0.2", &["203.0.113.8"], "203.0.113.8"),
+            ("10.0.0.2", &["203.0.113.7", "203.0.113.8"], "203.0.113.8"),
+            ("10.0.0.2", &["203.0.113.7", "10.1.2.3"], "203.0.113.7"),
+            ("10.0.0.2", &[], "10.0.0.2"),
+            ("::ffff:10.0.0.2", &[], "10.0.0.2"),
+            ("::ffff:10.0.0.2", &["203.0.113.9"], "203.0.113.9"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for list in lists {
+                headers.append(FORWARDED_FOR.clone(), HeaderValue::from_str(list).unwrap());
+            }
+            let address = gate.client_address(&headers, peer.parse().unwrap());
+            assert_eq!(address.to_string(), client, "{peer} {lists:?}");
+        }
+    }
 }

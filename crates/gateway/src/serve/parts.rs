@@ -106,10 +106,19 @@ impl Parts {
         self.auth_server.clone().and_then(Rechecks::begin)
     }
 
+    /// Who answers what certainly passes the verifier, where there is one.
+    pub(crate) fn quick(&self) -> Option<Arc<Verifier>> {
+        (self.role != Role::AuthServer).then(|| Arc::clone(&self.verifier))
+    }
+
     /// Mounts everything. In one process the authorization server answers its own documents on every host.
     pub(crate) fn routes(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let parts = self.clone();
         move |routes| {
+            // what is asked most comes first: paths are compared in this order
+            if parts.role != Role::AuthServer {
+                routes.configure(configure_verify(&parts.verifier));
+            }
             routes.configure(health::configure(parts.health));
             if let Some(server) = &parts.auth_server {
                 routes.configure(mcp_gateway_auth_server::routes::configure(server.clone()));
@@ -118,7 +127,6 @@ impl Parts {
                 routes.configure(configure_resource_metadata(&parts.verifier));
             }
             if parts.role != Role::AuthServer {
-                routes.configure(configure_verify(&parts.verifier));
                 if parts.auth_server.is_none() && parts.oauth_enabled {
                     routes.configure(configure_discovery_for_protected_hosts(&parts.verifier));
                 }

@@ -20,6 +20,7 @@ mod dev;
 mod directory;
 mod edge;
 mod embed;
+mod front;
 mod logs;
 mod memberships;
 mod oauth_off;

@@ -19,20 +19,26 @@ impl RequestId {
         NAMES.with_borrow_mut(|names| Self(names.next_name().to_owned()))
     }
 
-    /// Reads a name that a proxy sent: letters, digits, `-`, `_`, `.`; 8 to 64 characters.
+    /// Reads a name that a proxy sent.
     ///
     /// # Errors
-    /// [`BadId`] for anything else, which could break a log line or a page.
+    /// [`BadId`] for one that does not [fit](Self::fits).
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        let fits = (8..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if fits {
+        if Self::fits(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(BadId)
         }
+    }
+
+    /// Whether a name can be one: letters, digits, `-`, `_`, `.`; 8 to 64 characters. Anything else could break a log line or
+    /// a page.
+    #[must_use]
+    pub fn fits(text: &str) -> bool {
+        (8..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     }
 
     /// The name as text.

@@ -20,6 +20,16 @@ impl Wire {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
+    /// The head of one answer.
+    pub(crate) async fn head(&mut self) -> String {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            let byte = tokio::time::timeout(Duration::from_secs(25), self.0.read_u8()).await;
+            bytes.push(byte.unwrap_or_else(|_| panic!("no answer comes")).unwrap());
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
     /// Everything that comes back until the other side closes.
     pub(crate) async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
