@@ -63,6 +63,12 @@ test *args="--workspace":
 loom:
     RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" cargo test --quiet -p mcp-gateway-watch --test it
 
+# twenty seconds of the soak, judged by the order of events and by no time
+[group('test')]
+soak-order:
+    cargo build -p mcp-gateway-gateway --bin mcp-oauth-gateway --example bench
+    "${CARGO_TARGET_DIR:-target}/debug/examples/bench" soak --order --seconds 20 --gateway "${CARGO_TARGET_DIR:-target}/debug/mcp-oauth-gateway"
+
 # the examples in the documentation run
 [group('test')]
 doctest:
@@ -92,6 +98,11 @@ bench *args:
 [group('measure')]
 bench-growth *args:
     scripts/bench growth "$@"
+
+# ten minutes of grants that end and are prolonged at random: none too late, none refused that lives; --seconds 60 for less
+[group('measure')]
+soak *args:
+    scripts/bench soak "$@"
 
 # instructions per request of the hot path; fails when they grew by more than 10 %
 [group('measure')]

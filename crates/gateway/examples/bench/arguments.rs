@@ -18,6 +18,9 @@ pub(crate) enum Task {
     Speed(Speed),
     /// Cost of verify and token with few and with many grants in the store, and bytes per client and grant
     Growth(Growth),
+    /// Grants end and are prolonged at random while two verifiers are asked about them: nobody may get in by one that has
+    /// ended, and nobody may be refused whose grant lives
+    Soak(Soak),
     /// Instructions per request of the hot path against the recorded ones; fails when they grew by more than 10 %
     Callgrind(Callgrind),
     /// Signs for a while and prints how often a second
@@ -70,6 +73,21 @@ pub(crate) struct Growth {
     /// How many grants the stores hold; without it 1000,100000,2000000, or 1000,10000 with --quick
     #[arg(long, value_name = "COUNT", value_delimiter = ',')]
     pub(crate) grants: Vec<u64>,
+    /// Write the table, the machine and the date into this document
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "docs/performance.md")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Soak {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How long
+    #[arg(long, value_name = "COUNT", default_value_t = 600)]
+    pub(crate) seconds: u64,
+    /// Judge by the order of events alone, and by no time: for machines that do other work
+    #[arg(long)]
+    pub(crate) order: bool,
     /// Write the table, the machine and the date into this document
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "docs/performance.md")]
     pub(crate) record: Option<PathBuf>,

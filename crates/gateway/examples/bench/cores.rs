@@ -21,12 +21,7 @@ impl Cores {
     /// # Errors
     /// When there are fewer than two.
     pub(crate) fn take() -> Answer<Self> {
-        let status = fs::read_to_string("/proc/self/status")?;
-        let list = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
-            .ok_or("this kernel does not say which cores may be used")?;
-        let cores = parse(list.trim());
+        let cores = allowed()?;
         let [server, load, rest @ ..] = cores.as_slice() else {
             return Err("two cores are needed: one for the server, one for the load".into());
         };
@@ -38,6 +33,33 @@ impl Cores {
         bind(std::process::id(), cores.load)?;
         Ok(cores)
     }
+
+    /// Chooses among the cores this process may use, be it one, and binds it to none.
+    ///
+    /// # Errors
+    /// When the kernel does not say which there are.
+    pub(crate) fn any() -> Answer<Self> {
+        let cores = allowed()?;
+        let (first, last) = (cores.first(), cores.last());
+        let (Some(server), Some(load)) = (first.copied(), last.copied()) else {
+            return Err("this kernel does not say which cores may be used".into());
+        };
+        Ok(Self {
+            server,
+            load,
+            store: load,
+        })
+    }
+}
+
+/// The cores that this process may use.
+fn allowed() -> Answer<Vec<usize>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .ok_or("this kernel does not say which cores may be used")?;
+    Ok(parse(list.trim()))
 }
 
 /// Binds all threads of a process to a core.

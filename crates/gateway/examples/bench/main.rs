@@ -4,6 +4,7 @@
 //! just bench --quick      # a look at everything, two minutes
 //! just bench              # the whole thing
 //! just bench-growth       # cost and size with up to two million grants
+//! just soak               # ten minutes of grants that end and are prolonged at random
 //! just callgrind          # instructions per request against the recorded ones
 //! ```
 //!
@@ -26,6 +27,7 @@ mod requests;
 mod samples;
 mod seed;
 mod sign;
+mod soak;
 mod stage;
 mod traefik;
 
@@ -56,6 +58,7 @@ fn begin(arguments: Arguments) -> Answer<ExitCode> {
         Task::Load(load) => alone(client::load(&load)),
         Task::Speed(speed) => alone(measure::speed(&speed)),
         Task::Growth(growth) => alone(growth::measure(&growth)),
+        Task::Soak(soak) => alone(soak::run(&soak)),
         Task::Callgrind(callgrind) => alone(instructions::check(&callgrind)),
     }
 }

@@ -40,7 +40,7 @@ impl Predecessor {
             arguments: arguments.map(str::to_owned).to_vec(),
             environment: environment(stage, key),
             directory: stage.directory.path(),
-            core: stage.cores.server,
+            core: Some(stage.cores.server),
         };
         let process = start.ready(port, "/.well-known/oauth-authorization-server")?;
         let server = Server { process, port };

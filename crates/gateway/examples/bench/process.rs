@@ -24,15 +24,20 @@ pub(crate) struct Start<'a> {
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) directory: &'a Path,
-    pub(crate) core: usize,
+    /// The core it is bound to, if to one.
+    pub(crate) core: Option<usize>,
 }
 
 impl Start<'_> {
     fn command(&self) -> Command {
-        let mut command = Command::new("taskset");
+        let mut command = if let Some(core) = self.core {
+            let mut command = Command::new("taskset");
+            command.args(["--cpu-list", &core.to_string()]).arg(self.program);
+            command
+        } else {
+            Command::new(self.program)
+        };
         command
-            .args(["--cpu-list", &self.core.to_string()])
-            .arg(self.program)
             .args(&self.arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

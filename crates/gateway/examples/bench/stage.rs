@@ -153,7 +153,7 @@ impl Stage {
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             directory: self.directory.path(),
-            core: self.cores.server,
+            core: Some(self.cores.server),
         }
     }
 
@@ -172,7 +172,7 @@ impl Stage {
             arguments,
             environment: vec![],
             directory: self.directory.path(),
-            core: self.cores.server,
+            core: Some(self.cores.server),
         };
         Ok(Server {
             process: start.ready(port, "/verify")?,
@@ -211,7 +211,7 @@ impl Stage {
             arguments: arguments.map(str::to_owned).to_vec(),
             environment: vec![],
             directory: self.directory.path(),
-            core: self.cores.load,
+            core: Some(self.cores.load),
         }
         .quietly()
     }

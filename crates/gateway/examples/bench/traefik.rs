@@ -38,7 +38,7 @@ pub(crate) fn start(stage: &Stage, name: &str, verifier: &Server, backend: &Serv
             ("VERIFIER_URL".into(), url(verifier)),
         ],
         directory: &directory,
-        core: stage.cores.server,
+        core: Some(stage.cores.server),
     };
     let process = start.ready(ping, "/ping")?;
     Ok(Server { process, port: web })
