@@ -180,9 +180,6 @@ pub enum BadFetcher {
     /// The additional root certificates.
     #[error("FETCH_CA_FILE: {0}")]
     Roots(String),
-    /// No HTTP client.
-    #[error("no HTTP client can be made: {0}")]
-    Client(String),
 }
 
 #[cfg(test)]

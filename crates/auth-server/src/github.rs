@@ -79,7 +79,7 @@ impl Github {
     /// The app as configured; people come back to `callback`.
     ///
     /// # Errors
-    /// [`BadGithub`] when an address cannot be one, or no HTTP client can be made.
+    /// [`BadGithub`] when an address cannot be one.
     pub(crate) fn new(
         settings: &GithubSettings,
         callback: String,
@@ -96,7 +96,7 @@ impl Github {
         let here = is_loopback(&settings.web_url) && is_loopback(&settings.api_url);
         Ok(Self {
             client,
-            wire: Wire::new(patience, here)?,
+            wire: Wire::new(patience, here),
             user_url: api("user")?,
             orgs_url: api("user/orgs?per_page=100")?,
             teams_url: api("user/teams?per_page=100")?,

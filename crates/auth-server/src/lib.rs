@@ -32,6 +32,7 @@ mod logout;
 mod manage;
 mod memberships;
 mod metrics;
+mod outbound;
 mod pages;
 pub mod personal_tokens;
 pub mod preregister;

@@ -19,6 +19,7 @@ mod rules;
 mod show;
 mod sources;
 mod store;
+mod typos;
 pub(crate) mod variables;
 
 use std::{net::IpAddr, time::Duration};

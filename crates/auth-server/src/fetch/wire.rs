@@ -12,46 +12,50 @@ use reqwest::{
 use url::Url;
 
 use super::{BadFetcher, FetchFault, Fetched, Freshness, TOO_LONG, names::Names, public::Judge};
-use crate::settings::FetchSettings;
+use crate::{outbound::Outbound, settings::FetchSettings};
 
 /// The most header fields of an answer.
 const HEADERS: usize = 100;
 
 /// The HTTP client.
-pub(super) struct Wire(Client);
+pub(super) struct Wire(Outbound);
 
 impl Wire {
     /// A client whose connections go only where `judge` lets them.
     pub(super) fn new(settings: &FetchSettings, names: Names, judge: Judge) -> Result<Self, BadFetcher> {
-        let mut builder = Client::builder()
-            .https_only(true)
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .timeout(settings.patience)
-            .pool_max_idle_per_host(0)
-            .http1_only()
-            .http1_max_headers(HEADERS)
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .user_agent(concat!("mcp-oauth-gateway/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(CheckedNames { names, judge }));
-        if let Some(pem) = &settings.extra_roots {
-            builder = builder.tls_certs_merge(roots(pem)?);
-        }
-        builder
-            .build()
-            .map(Self)
-            .map_err(|error| BadFetcher::Client(error.to_string()))
+        let patience = settings.patience;
+        let names = Arc::new(CheckedNames { names, judge });
+        let extra_roots = settings.extra_roots.as_deref().map(roots).transpose()?;
+        Ok(Self(Outbound::new(move || {
+            Client::builder()
+                .https_only(true)
+                .no_proxy()
+                .redirect(Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .timeout(patience)
+                .pool_max_idle_per_host(0)
+                .http1_only()
+                .http1_max_headers(HEADERS)
+                .no_gzip()
+                .no_brotli()
+                .no_deflate()
+                .no_zstd()
+                .user_agent(concat!("mcp-oauth-gateway/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(Arc::clone(&names))
+                .tls_certs_merge(extra_roots.clone().unwrap_or_default())
+                .build()
+        })))
     }
 
     /// The document at `url`.
     pub(super) async fn get(&self, url: &Url, limit: usize, now: Timestamp) -> Result<Fetched, FetchFault> {
+        let no_client = |_| FetchFault::Unreachable("this server can make no calls");
         let request = self
             .0
+            .client()
+            .await
+            .map_err(no_client)?
             .get(url.clone())
             .header(header::ACCEPT, "application/json, application/*+json;q=0.9")
             .header(header::ACCEPT_ENCODING, "identity");
@@ -139,7 +143,11 @@ fn roots(pem: &[u8]) -> Result<Vec<Certificate>, BadFetcher> {
     if roots.is_empty() {
         return Err(BadFetcher::Roots("there is no certificate in it".into()));
     }
-    Ok(roots)
+    // the client that is made later must not be the first to find out
+    let client = Client::builder().tls_certs_only(roots.clone()).build();
+    client
+        .map(|_| roots)
+        .map_err(|error| BadFetcher::Roots(error.to_string()))
 }
 
 /// Resolves a name, and answers with its addresses only if every one of them may be asked.

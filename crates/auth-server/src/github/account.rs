@@ -25,7 +25,7 @@ pub(crate) enum NoAccount {
 /// # Errors
 /// [`NoAccount`] says what GitHub did instead of telling.
 pub(crate) async fn account(settings: &GithubSettings, login: &Login) -> Result<Option<User>, NoAccount> {
-    let wire = Wire::new(Patience::default(), is_loopback(&settings.api_url))?;
+    let wire = Wire::new(Patience::default(), is_loopback(&settings.api_url));
     let mut url = below(&settings.api_url, "users").ok_or(BadGithub::Url("GITHUB_API_URL"))?;
     url.path_segments_mut()
         .map_err(|()| BadGithub::Url("GITHUB_API_URL"))?

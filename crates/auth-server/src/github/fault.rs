@@ -113,7 +113,4 @@ pub enum BadGithub {
     /// An address that nothing can be asked at.
     #[error("{0} is not an address that calls can be made to")]
     Url(&'static str),
-    /// No HTTP client.
-    #[error("no HTTP client can be made: {0}")]
-    Client(String),
 }

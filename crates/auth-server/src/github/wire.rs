@@ -10,8 +10,8 @@ use oauth2::{
 use reqwest::{Client, redirect::Policy};
 use url::Url;
 
-use super::{BadGithub, GithubFault, Patience, fault::Wait};
-use crate::settings::GithubSettings;
+use super::{GithubFault, Patience, fault::Wait};
+use crate::{outbound::Outbound, settings::GithubSettings};
 
 /// The most bytes an answer may have.
 const LIMIT: usize = 64 * 1024;
@@ -27,28 +27,25 @@ pub(super) struct Page {
 }
 
 /// The HTTP client.
-pub(super) struct Wire(Client);
+pub(super) struct Wire(Outbound);
 
 impl Wire {
     /// A client with its limits. Proxies of the environment are not asked when GitHub is on this machine (`here`).
-    pub(super) fn new(patience: Patience, here: bool) -> Result<Self, BadGithub> {
-        let mut builder = Client::builder()
-            .connect_timeout(patience.connect)
-            .timeout(patience.call)
-            .redirect(Policy::none())
-            .user_agent(concat!("mcp-oauth-gateway/", env!("CARGO_PKG_VERSION")));
-        if here {
-            builder = builder.no_proxy();
-        }
-        builder
-            .build()
-            .map(Self)
-            .map_err(|error| BadGithub::Client(error.to_string()))
+    pub(super) fn new(patience: Patience, here: bool) -> Self {
+        Self(Outbound::new(move || {
+            let builder = Client::builder()
+                .connect_timeout(patience.connect)
+                .timeout(patience.call)
+                .redirect(Policy::none())
+                .user_agent(concat!("mcp-oauth-gateway/", env!("CARGO_PKG_VERSION")));
+            let builder = if here { builder.no_proxy() } else { builder };
+            builder.build()
+        }))
     }
 
     /// What the API answers at `url`.
     pub(super) async fn get(&self, url: &Url, token: &str) -> Result<Vec<u8>, GithubFault> {
-        let response = self.call_once(self.question(url, token)?, LIMIT).await?;
+        let response = self.call_once(self.question(url, token).await?, LIMIT).await?;
         match response.status() {
             StatusCode::OK => Ok(response.into_body()),
             StatusCode::UNAUTHORIZED => Err(GithubFault::nonsense("its own token is not accepted")),
@@ -61,7 +58,9 @@ impl Wire {
 
     /// A page of what the user belongs to. `None` when they did not let us see that.
     pub(super) async fn page(&self, url: &Url, token: &str) -> Result<Option<Page>, GithubFault> {
-        let response = self.call_once(self.question(url, token)?, PAGE_LIMIT).await?;
+        let response = self
+            .call_once(self.question(url, token).await?, PAGE_LIMIT)
+            .await?;
         match response.status() {
             StatusCode::OK => Ok(Some(Page {
                 next: next(response.headers(), url)?,
@@ -73,8 +72,9 @@ impl Wire {
         }
     }
 
-    fn question(&self, url: &Url, token: &str) -> Result<reqwest::Request, GithubFault> {
-        self.0
+    async fn question(&self, url: &Url, token: &str) -> Result<reqwest::Request, GithubFault> {
+        self.client()
+            .await?
             .get(url.clone())
             .bearer_auth(token)
             .header(header::ACCEPT, "application/vnd.github+json")
@@ -91,7 +91,8 @@ impl Wire {
         app: &GithubSettings,
     ) -> Result<Option<Vec<u8>>, GithubFault> {
         let mut request = self
-            .0
+            .client()
+            .await?
             .get(url.clone())
             .header(header::ACCEPT, "application/vnd.github+json")
             .header("X-GitHub-Api-Version", "2022-11-28");
@@ -112,8 +113,14 @@ impl Wire {
         }
     }
 
+    async fn client(&self) -> Result<&Client, GithubFault> {
+        let no_client = |_| GithubFault::Unreachable("no call can be made from here".into());
+        self.0.client().await.map_err(no_client)
+    }
+
     async fn call_once(&self, request: reqwest::Request, limit: usize) -> Result<HttpResponse, GithubFault> {
-        let mut response = self.0.execute(request).await.map_err(|e| unreachable(&e))?;
+        let client = self.client().await?;
+        let mut response = client.execute(request).await.map_err(|e| unreachable(&e))?;
         let status = response.status();
         if is_rate_limit(status, response.headers()) {
             return Err(GithubFault::RateLimited(wait(response.headers())));

@@ -11,6 +11,7 @@ use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use super::{
     dotenv,
     faults::Faults,
+    typos,
     variables::{self, VARIABLES},
 };
 
@@ -146,8 +147,7 @@ impl Sources {
         for name in names {
             let known = variables::VARIABLES.iter().any(|v| v.name == name)
                 || (variables::of_file(name).is_some() && *name == name.to_ascii_uppercase());
-            let meant =
-                variables::suggestion(name.trim_end_matches("_FILE")).or_else(|| variables::suggestion(name));
+            let meant = typos::suggestion(name.trim_end_matches("_FILE")).or_else(|| typos::suggestion(name));
             match meant {
                 _ if known => {}
                 Some(meant) => self
@@ -353,7 +353,7 @@ fn refuse_unknown_keys(file: &mut Map<String, Value>, faults: &mut Faults) {
         let lower = *key == key.to_ascii_lowercase();
         let known = lower && (variables::named(key).is_some() || variables::of_file(key).is_some());
         if !known {
-            let meant = variables::suggestion(key).map(str::to_ascii_lowercase);
+            let meant = typos::suggestion(key).map(str::to_ascii_lowercase);
             faults.add(
                 key.clone(),
                 meant.map_or_else(

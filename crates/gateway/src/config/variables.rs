@@ -302,33 +302,6 @@ pub(crate) fn of_file(name: &str) -> Option<&'static Variable> {
     (variable.secret && end.eq_ignore_ascii_case("_FILE")).then_some(variable)
 }
 
-/// The setting that was probably meant.
-pub(crate) fn suggestion(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_uppercase();
-    VARIABLES
-        .iter()
-        .map(|v| (distance(&name, v.name), v.name))
-        .min()
-        .filter(|(distance, best)| *distance <= 2 && best.len() >= 6)
-        .map(|(_, best)| best)
-}
-
-/// How many characters must be changed, added or removed to turn one text into the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 /// The table for `--help`.
 pub(crate) fn help() -> String {
     let mut text =
@@ -349,25 +322,6 @@ pub(crate) fn help() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slip_of_the_pen_is_recognised_and_other_programs_variables_are_not() {
-        assert_eq!(suggestion("GITHUB_CLIENT_IDD"), Some("GITHUB_CLIENT_ID"));
-        assert_eq!(suggestion("jwt_secert"), Some("JWT_SECRET"));
-        assert_eq!(suggestion("ALLOWED_GITHUB_USER"), Some("ALLOWED_GITHUB_USERS"));
-        for other in [
-            "GITHUB_TOKEN",
-            "GITHUB_SHA",
-            "GITHUB_ACTIONS",
-            "HOME",
-            "LOGNAME",
-            "POST",
-            "HOSTS",
-            "PATH",
-        ] {
-            assert_eq!(suggestion(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn only_secrets_come_as_files() {
