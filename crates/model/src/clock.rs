@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// Later than any other.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// From milliseconds since the epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
@@ -46,6 +49,13 @@ impl Timestamp {
     pub fn plus(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(millis))
+    }
+
+    /// The point in time `duration` earlier, or the epoch.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(millis))
     }
 
     /// How long it is from here until `later`; zero if that has passed.

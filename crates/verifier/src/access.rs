@@ -9,7 +9,8 @@ use mcp_gateway_model::{
 
 use crate::{reason::Reason, settings::Settings};
 
-/// Applies the list of who may log in, as far as this process knows it, and the resource's own.
+/// Applies the list of who may log in, as far as this process knows it, and the resource's own. Answers until when that is
+/// so, as long as the grant stays as it is: where somebody belongs counts for a time only.
 ///
 /// A login that a list names counts without asking whom it is pinned to: it was pinned when the grant began, and
 /// unpinning ends what its user allowed.
@@ -18,11 +19,11 @@ pub(crate) fn check(
     protected: &Protected,
     settings: &Settings,
     now: Timestamp,
-) -> Result<(), Reason> {
+) -> Result<Timestamp, Reason> {
     let Some(user) = &grant.user else {
         // a client that acts for itself is nobody whom a list could name
         return match grant.kind {
-            GrantKind::ClientCredentials => Ok(()),
+            GrantKind::ClientCredentials => Ok(Timestamp::NEVER),
             GrantKind::Consent | GrantKind::PersonalAccessToken { .. } => Err(Reason::GrantDiffers),
         };
     };
@@ -36,11 +37,15 @@ pub(crate) fn check(
         }
         Some(_) | None => {}
     }
-    let life = settings.memberships;
-    let standing = |allow: &Allow| allow.standing(user, grant.memberships.as_ref(), life, now);
-    match protected.resource.allow.as_ref().map(standing) {
-        None | Some(Standing::Admitted) => Ok(()),
-        Some(Standing::Stale) => Err(Reason::MembershipStale),
-        Some(Standing::Refused) => Err(Reason::NotAllowed),
+    let Some(allow) = &protected.resource.allow else {
+        return Ok(Timestamp::NEVER);
+    };
+    let (life, known) = (settings.memberships, grant.memberships.as_ref());
+    let standing = |allow: &Allow, at| allow.standing(user, known, life, at);
+    match (standing(allow, now), standing(allow, Timestamp::NEVER)) {
+        (Standing::Admitted, Standing::Admitted) => Ok(Timestamp::NEVER),
+        (Standing::Admitted, _) => Ok(known.map_or(now, |known| life.ends(known))),
+        (Standing::Stale, _) => Err(Reason::MembershipStale),
+        (Standing::Refused, _) => Err(Reason::NotAllowed),
     }
 }

@@ -17,16 +17,16 @@ use crate::{
 
 /// A request that is not let through.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct Refusal<'r> {
     pub(crate) cause: Cause,
     /// What it was for, as far as that is known.
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<Asked<'r>>,
     pub(crate) protected: Option<Arc<Protected>>,
     /// The scopes that the request needs; none if any will do, or if that is not known.
     pub(crate) needed: ScopeSet,
 }
 
-impl Refusal {
+impl Refusal<'_> {
     /// A refusal before anything else is known.
     pub(crate) fn of(cause: Cause) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Refusal {
         let request_id = known.unwrap_or_else(RequestId::generate);
         let Cause { reason, detail } = &self.cause;
         let code = reason.code();
-        let host = self.asked.as_ref().map_or("", |a| a.authority.as_str());
+        let host = self.asked.as_ref().map_or("", Asked::authority);
         let resource = self.protected.as_ref().map_or("", |p| p.identity.as_str());
         match reason {
             Reason::StoreUnavailable => warn!(code, %request_id, resource, detail, "not verified"),

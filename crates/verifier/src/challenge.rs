@@ -11,7 +11,7 @@ use crate::{discovery, forwarded::Asked, reason::Reason, verifier::Verifier};
 /// is no `error` (RFC 6750 §3.1), and without an authorization server there is nothing to read or to ask for.
 pub(crate) fn challenge(
     reason: Reason,
-    asked: &Asked,
+    asked: &Asked<'_>,
     (protected, needed): (&Protected, &ScopeSet),
     verifier: &Verifier,
 ) -> Option<HeaderValue> {

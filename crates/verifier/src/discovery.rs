@@ -29,7 +29,7 @@ pub(crate) async fn resource_metadata(request: HttpRequest, verifier: web::Data<
         .path()
         .strip_prefix(RESOURCE_METADATA)
         .unwrap_or_default();
-    let described = forwarded::host(&request, &settings.trusted_proxies)
+    let described = forwarded::host(request.head(), &settings.trusted_proxies)
         .and_then(|host| described(&host, path, settings));
     let Some((resource, protected)) = described else {
         return missing(&verifier, &request);
@@ -50,15 +50,15 @@ pub(crate) async fn server_metadata(request: HttpRequest, verifier: web::Data<Ve
 
 /// Where the metadata of the resource is that was asked for. Its `resource` is the address that was asked, byte for byte
 /// (RFC 9728 §3.3), as long as that address is written in the one plain way.
-pub(crate) fn metadata_url(asked: &Asked, protected: &Protected, verifier: &Verifier) -> String {
+pub(crate) fn metadata_url(asked: &Asked<'_>, protected: &Protected, verifier: &Verifier) -> String {
     let settings = &verifier.settings;
     let identity = &protected.identity;
-    let path = match as_typed(protected, &asked.path) {
+    let path = match as_typed(protected, asked.path) {
         Some(_) if asked.path == "/" => "",
-        Some(_) => asked.path.as_str(),
+        Some(_) => asked.path,
         None => identity.path(),
     };
-    if settings.metadata_at_issuer || verifier.detours.include(&asked.authority) {
+    if settings.metadata_at_issuer || verifier.detours.include(asked.authority()) {
         let place = settings.issuer.endpoint(RESOURCE_METADATA);
         format!("{place}/{}{path}", identity.authority())
     } else {
@@ -66,28 +66,34 @@ pub(crate) fn metadata_url(asked: &Asked, protected: &Protected, verifier: &Veri
     }
 }
 
+/// Whether a path is one that a client may look for metadata at.
+pub(crate) fn is_sought(path: &str) -> bool {
+    path.starts_with("/.well-known/")
+}
+
 /// Sends a client on that looks for metadata on a protected host whose router asks here about every request instead of
 /// leading discovery to it: the issuer has the same documents. `None` for anything but such a request.
-pub(crate) fn redirect(asked: &Asked, verifier: &Verifier, request: &HttpRequest) -> Option<HttpResponse> {
-    let Settings {
-        resources, issuer, ..
-    } = &verifier.settings;
+pub(crate) fn redirect(
+    asked: &Asked<'_>,
+    verifier: &Verifier,
+    request: &HttpRequest,
+) -> Option<HttpResponse> {
     let below = |place: &str| {
         let rest = asked.path.strip_prefix(place)?;
         (rest.is_empty() || rest.starts_with('/')).then_some(rest)
     };
     let there = if let Some(rest) = below(RESOURCE_METADATA) {
-        format!("{RESOURCE_METADATA}/{}{rest}", asked.authority)
+        format!("{RESOURCE_METADATA}/{}{rest}", asked.authority())
     } else {
         SERVER_METADATA.iter().find(|place| below(place).is_some())?;
-        asked.path.clone()
+        asked.path.to_owned()
     };
-    if !resources.protects_host(&asked.authority) {
+    if !asked.site.is_protected() {
         return None;
     }
-    let location = issuer.endpoint(&there);
+    let location = verifier.settings.issuer.endpoint(&there);
     ResourceUri::parse_allowing_http(&location).ok()?;
-    verifier.detours.note(&asked.authority);
+    verifier.detours.note(asked.authority());
     let mut response = HttpResponse::TemporaryRedirect();
     cors::add(&mut response, &verifier.settings.cors, request);
     response.insert_header((header::CACHE_CONTROL, "no-store"));

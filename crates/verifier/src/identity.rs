@@ -4,53 +4,96 @@
 use actix_web::{
     HttpResponse,
     http::header::{self, HeaderName, HeaderValue},
+    web::Bytes,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::{holder::Holder, reason::Reason, settings::PassToken};
+use crate::{bearer::Bearer, reason::Reason, settings::PassToken};
 
-const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
-const USER_NAME: HeaderName = HeaderName::from_static("x-user-name");
-const CLIENT: HeaderName = HeaderName::from_static("x-auth-client");
-const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
-const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+/// Nobody may keep an answer: the next one can be another.
+static UNCACHED: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+/// The headers, in the order of their values.
+static NAMES: [HeaderName; 5] = [
+    HeaderName::from_static("x-user-id"),
+    HeaderName::from_static("x-user-name"),
+    HeaderName::from_static("x-auth-client"),
+    HeaderName::from_static("x-auth-scope"),
+    HeaderName::from_static("x-auth-token"),
+];
 
 /// What is encoded in a name; the percent sign too, so that it can be decoded.
 const NOT_IN_NAMES: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// The headers of one admitted request.
-pub(crate) struct Identity([(HeaderName, HeaderValue); 5]);
+/// What is said of whoever holds a credential.
+pub(crate) struct Described<'d> {
+    /// The person by GitHub's number, or the client that acts for itself.
+    pub(crate) subject: &'d str,
+    /// The person's login, for reading; empty where there is no person.
+    pub(crate) username: &'d str,
+    /// The client that the credential was given to.
+    pub(crate) client: &'d str,
+    /// What it allows.
+    pub(crate) scopes: &'d str,
+}
+
+/// The headers of admitted requests, ready to be sent. It has no `Debug` text: the credential may be in it.
+pub(crate) struct Identity([HeaderValue; 5]);
 
 impl Identity {
     /// The identity of whoever holds a checked credential.
-    pub(crate) fn new(holder: &Holder<'_>, pass: PassToken) -> Result<Self, Reason> {
-        let text = |text: &str| HeaderValue::from_str(text).map_err(|_| Reason::Claims);
-        let name = utf8_percent_encode(&holder.username, NOT_IN_NAMES).to_string();
-        let mut passed = match pass {
-            PassToken::Off => HeaderValue::from_static(""),
-            PassToken::Bearer => text(holder.bearer.reveal())?,
+    pub(crate) fn new(
+        described: &Described<'_>,
+        bearer: Bearer<'_>,
+        pass: PassToken,
+    ) -> Result<Self, Reason> {
+        let username = utf8_percent_encode(described.username, NOT_IN_NAMES).to_string();
+        let token = match pass {
+            PassToken::Off => "",
+            PassToken::Bearer => bearer.reveal(),
         };
-        passed.set_sensitive(true);
-        Ok(Self([
-            (USER_ID, text(&holder.subject)?),
-            (USER_NAME, text(&name)?),
-            (CLIENT, text(&holder.client)?),
-            (SCOPE, text(&holder.scopes.to_string())?),
-            (TOKEN, passed),
-        ]))
+        let texts = [
+            described.subject,
+            &username,
+            described.client,
+            described.scopes,
+            token,
+        ];
+        // all lie in one piece of memory
+        let all = Bytes::from(texts.concat());
+        let mut values = [const { HeaderValue::from_static("") }; 5];
+        let mut begin = 0;
+        for (value, text) in values.iter_mut().zip(texts) {
+            let end = begin + text.len();
+            *value = HeaderValue::from_maybe_shared(all.slice(begin..end)).map_err(|_| Reason::Claims)?;
+            begin = end;
+        }
+        let [.., token] = &mut values;
+        token.set_sensitive(true);
+        Ok(Self(values))
     }
 
     /// Nobody: whoever asks for something public.
-    pub(crate) fn nobody() -> Self {
-        Self([USER_ID, USER_NAME, CLIENT, SCOPE, TOKEN].map(|name| (name, HeaderValue::from_static(""))))
+    pub(crate) const fn nobody() -> Self {
+        Self([const { HeaderValue::from_static("") }; 5])
+    }
+
+    /// How many bytes the texts have.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(HeaderValue::len).sum()
+    }
+
+    /// The headers of the answer.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static HeaderName, &HeaderValue)> {
+        let (name, value) = &UNCACHED;
+        NAMES.iter().zip(&self.0).chain([(name, value)])
     }
 
     /// 200, without a body and without `Authorization`: so the proxy takes the token out of the request.
-    pub(crate) fn into_response(self) -> HttpResponse {
+    pub(crate) fn to_response(&self) -> HttpResponse {
         let mut response = HttpResponse::Ok();
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        for header in self.0 {
-            response.insert_header(header);
+        for (name, value) in self.headers() {
+            response.insert_header((name.clone(), value.clone()));
         }
         response.finish()
     }

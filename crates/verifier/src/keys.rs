@@ -2,93 +2,35 @@
 //! one is needed that is not known, at most once a second, and again when they have grown old, so that a retired key
 //! stops working.
 
+mod verifying;
+
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use jsonwebtoken::DecodingKey;
-use mcp_gateway_model::{
-    clock::Timestamp,
-    id::KeyId,
-    key::{Algorithm, PublicKey, PublicNumbers},
-    secret::Secret,
-};
-use mcp_gateway_store::{GrantReader, StoreError};
+use mcp_gateway_model::id::KeyId;
+use mcp_gateway_store::{GrantReader, Moment, StoreError};
 use tokio::sync::Mutex;
 use tracing::warn;
 
-/// A key with the one algorithm it verifies.
-pub(crate) struct VerifyingKey {
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
-
-impl VerifyingKey {
-    /// The key of HS256.
-    pub(crate) fn shared(secret: &Secret) -> Self {
-        Self {
-            algorithm: Algorithm::Hs256,
-            key: DecodingKey::from_secret(secret.reveal().as_bytes()),
-        }
-    }
-
-    /// A published key; `None` if its numbers are not those of its algorithm. HS256 is never published.
-    fn public(key: &PublicKey) -> Option<Self> {
-        let decoding = match (key.alg, &key.numbers) {
-            (Algorithm::Rs256, PublicNumbers::Rsa { n, e }) => DecodingKey::from_rsa_components(n, e),
-            (Algorithm::Es256, PublicNumbers::P256 { crv, x, y }) if crv == "P-256" => {
-                DecodingKey::from_ec_components(x, y)
-            }
-            (Algorithm::EdDsa, PublicNumbers::Ed25519 { crv, x }) if crv == "Ed25519" => {
-                DecodingKey::from_ed_components(x)
-            }
-            _ => return None,
-        };
-        Some(Self {
-            algorithm: key.alg,
-            key: decoding.ok()?,
-        })
-    }
-
-    /// The one algorithm it verifies.
-    pub(crate) const fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// Whether `signature` (in base64url) is this key's over `message`.
-    pub(crate) fn verifies(&self, message: &str, signature: &str) -> bool {
-        let algorithm = match self.algorithm {
-            Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
-            Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-            Algorithm::Hs256 => jsonwebtoken::Algorithm::HS256,
-        };
-        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.key, algorithm).unwrap_or(false)
-    }
-}
+pub(crate) use verifying::VerifyingKey;
 
 /// All keys.
 pub(crate) struct Keys {
     reader: Arc<dyn GrantReader>,
     shared: Option<(KeyId, Arc<VerifyingKey>)>,
-    known: RwLock<Known>,
+    /// What the store said last.
+    known: RwLock<HashMap<KeyId, Arc<VerifyingKey>>>,
     /// Held by the one request that asks the store; what came of it, for those that waited.
     asked: Mutex<Option<Asked>>,
 }
 
-/// What the store said last.
-#[derive(Default)]
-struct Known {
-    keys: HashMap<KeyId, Arc<VerifyingKey>>,
-    read_at: Option<Timestamp>,
-}
-
-/// When the store was asked last, and whether it answered.
+/// Until when the store is not asked again, and whether it answered.
 #[derive(Clone, Copy)]
 struct Asked {
-    at: Timestamp,
+    pause_until: Moment,
     answered: bool,
 }
 
@@ -112,7 +54,7 @@ impl Keys {
     pub(crate) async fn find(
         &self,
         kid: &KeyId,
-        now: Timestamp,
+        now: Moment,
     ) -> Result<Option<Arc<VerifyingKey>>, StoreError> {
         if let Some((_, key)) = self.shared.as_ref().filter(|(id, _)| id == kid) {
             return Ok(Some(Arc::clone(key)));
@@ -125,46 +67,60 @@ impl Keys {
             return Ok(Some(key));
         }
         match *asked {
-            Some(Asked { at, answered: true }) if is_within(at, now, Self::PAUSE) => return Ok(None),
-            Some(Asked { at, answered: false }) if is_within(at, now, Self::PAUSE) => {
-                return Err(StoreError::Unavailable("it gave no keys a moment ago".into()));
+            Some(Asked {
+                pause_until,
+                answered,
+            }) if !pause_until.has_passed(now) => {
+                return if answered {
+                    Ok(None)
+                } else {
+                    Err(StoreError::Unavailable("it gave no keys a moment ago".into()))
+                };
             }
             _ => {}
         }
         let read = self.read(now).await;
         *asked = Some(Asked {
-            at: now,
+            pause_until: after(now, Self::PAUSE),
             answered: read.is_ok(),
         });
         read?;
         Ok(self.remembered(kid, now))
     }
 
-    fn remembered(&self, kid: &KeyId, now: Timestamp) -> Option<Arc<VerifyingKey>> {
+    fn remembered(&self, kid: &KeyId, now: Moment) -> Option<Arc<VerifyingKey>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = known.read_at.is_some_and(|at| is_within(at, now, Self::MOST_AGE));
-        known.keys.get(kid).filter(|_| is_fresh).cloned()
+        known.get(kid).filter(|key| key.is_good(now)).cloned()
     }
 
-    async fn read(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut keys = HashMap::new();
-        for stored in self.reader.public_keys().await? {
-            if let Some(key) = VerifyingKey::public(&stored.key) {
-                keys.insert(stored.key.kid, Arc::new(key));
-            } else {
-                warn!(kid = %stored.key.kid, "a published key cannot be used");
-            }
-        }
+    /// Reads all keys. One that is there still is the same as before, for those who remember what it signed; one that is not
+    /// there any more ends at once.
+    async fn read(&self, now: Moment) -> Result<(), StoreError> {
+        let stored = self.reader.public_keys().await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        *known = Known {
-            keys,
-            read_at: Some(now),
-        };
+        let mut before = std::mem::take(&mut *known);
+        for stored in stored {
+            let kid = stored.key.kid.clone();
+            let same = before.remove(&kid);
+            let same = same.filter(|key| {
+                let same = key.is(&stored.key);
+                if !same {
+                    key.end();
+                }
+                same
+            });
+            let Some(key) = same.or_else(|| VerifyingKey::public(stored.key).map(Arc::new)) else {
+                warn!(%kid, "a published key cannot be used");
+                continue;
+            };
+            key.renew(after(now, Self::MOST_AGE));
+            known.insert(kid, key);
+        }
+        before.values().for_each(|key| key.end());
         Ok(())
     }
 }
 
-/// Whether two points in time are less than `distance` apart, whichever comes first.
-fn is_within(at: Timestamp, now: Timestamp, distance: Duration) -> bool {
-    at.until(now) < distance && now.until(at) < distance
+fn after(now: Moment, time: Duration) -> Moment {
+    now.plus_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

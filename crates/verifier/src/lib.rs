@@ -7,10 +7,12 @@ mod body;
 mod challenge;
 mod cors;
 mod discovery;
+mod fingerprint;
 mod forwarded;
 mod holder;
 mod identity;
 mod keys;
+mod memory;
 mod metrics;
 mod mirrored;
 mod operation;
@@ -19,14 +21,16 @@ mod quick;
 mod reason;
 mod routes;
 mod settings;
+mod site;
 mod token;
 mod verifier;
 mod verify;
+mod worker;
 
 pub use quick::{Admitted, Quick};
 pub use routes::{
     configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
     configure_verify,
 };
-pub use settings::{ApiKey, PassToken, Settings, SharedKey};
+pub use settings::{ApiKey, CacheSettings, PassToken, Settings, SharedKey};
 pub use verifier::{StartError, Verifier};

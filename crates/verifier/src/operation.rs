@@ -27,15 +27,22 @@ const UPGRADES: [&str; 3] = ["upgrade", "sec-websocket-key", "sec-websocket-vers
 /// Methods whose requests have no body that asks for anything.
 const WITHOUT_BODY: [&str; 4] = ["GET", "HEAD", "DELETE", "OPTIONS"];
 
+/// What a request needs, as far as that is known without its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Need<'r> {
+    /// All that there is to know.
+    Known(Demand),
+    /// The body decides, and this method.
+    InBody(&'r str),
+}
+
 /// What the request needs. Nothing of it is read that no rule looks at.
-pub(crate) async fn demand(
-    request: &HttpRequest,
-    payload: Payload,
-    asked: &Asked,
+pub(crate) fn need<'r>(
+    headers: &'r HeaderMap,
+    asked: &Asked<'_>,
     protected: &Protected,
-) -> Result<Demand, Cause> {
+) -> Result<Need<'r>, Reason> {
     let policy = &protected.resource.policy;
-    let headers = request.headers();
     let http_method = if policy.reads_http_methods() || policy.reads_messages() {
         forwarded::method(headers).ok_or(Reason::ForwardedMethod)?
     } else {
@@ -44,27 +51,44 @@ pub(crate) async fn demand(
     let overridden = (policy.reads_http_methods() && any(&OTHER_METHODS, headers))
         || (protected.paths_matter && any(&OTHER_PATHS, headers));
     if overridden {
-        return Err(Reason::Override.into());
+        return Err(Reason::Override);
     }
     if !policy.reads_messages() {
-        return judge(policy, http_method, asked, &[]);
+        return judge(policy, http_method, asked, &[]).map(Need::Known);
     }
     if any(&UPGRADES, headers) {
-        return Err(Reason::Upgrade.into());
+        return Err(Reason::Upgrade);
     }
+    Ok(Need::InBody(http_method))
+}
+
+/// What the request needs, whose body decides.
+pub(crate) async fn need_of_body(
+    request: &HttpRequest,
+    payload: Payload,
+    (asked, protected): (&Asked<'_>, &Protected),
+    http_method: &str,
+) -> Result<Demand, Cause> {
+    let policy = &protected.resource.policy;
+    let headers = request.headers();
     let body = body::read(headers, payload, policy.max_body).await?;
     let messages = messages(headers, http_method, policy, &body)?;
     let calls: Vec<_> = messages.iter().map(Message::call).collect();
-    judge(policy, http_method, asked, &calls)
+    Ok(judge(policy, http_method, asked, &calls)?)
 }
 
-fn judge(policy: &Policy, http_method: &str, asked: &Asked, calls: &[Call<'_>]) -> Result<Demand, Cause> {
+fn judge(
+    policy: &Policy,
+    http_method: &str,
+    asked: &Asked<'_>,
+    calls: &[Call<'_>],
+) -> Result<Demand, Reason> {
     let operation = Operation {
         http_method,
-        path: &asked.path,
+        path: asked.path,
         calls,
     };
-    policy.judge(&operation).map_err(|_| Reason::Unclear.into())
+    policy.judge(&operation).map_err(|_| Reason::Unclear)
 }
 
 /// What the request asks the MCP server for: what its body says; without one, and only if the operator trusts them, what
@@ -94,7 +118,10 @@ fn messages<'r>(
 
 /// Whether one of these headers is there; servers that read CGI variables take an underscore for a hyphen.
 fn any(names: &[&str], headers: &HeaderMap) -> bool {
-    headers
-        .keys()
-        .any(|name| names.contains(&name.as_str().replace('_', "-").as_str()))
+    let hyphened = |b: u8| if b == b'_' { b'-' } else { b };
+    headers.keys().any(|there| {
+        let there = there.as_str();
+        let is = |name: &&str| there.len() == name.len() && there.bytes().map(hyphened).eq(name.bytes());
+        names.iter().any(is)
+    })
 }

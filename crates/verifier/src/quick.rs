@@ -1,42 +1,62 @@
-//! The short way: what one worker admits without asking anybody.
+//! The short way to a yes: for nearly every request everything that is needed to let it through is known already.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
     dev::RequestHead,
     http::header::{HeaderName, HeaderValue},
 };
+use mcp_gateway_model::rule::Demand;
 use mcp_gateway_store::Moment;
 
-use crate::verifier::Verifier;
+use crate::{
+    discovery,
+    holder::{self, Holder},
+    operation::{self, Need},
+    verifier::Verifier,
+    worker::Worker,
+};
 
-/// What one worker remembers, to admit what it has admitted before. Whoever it does not answer goes the usual way.
-pub struct Quick {
-    verifier: Arc<Verifier>,
-}
+/// Answers what is certain to be let through, from what this thread remembers, without a router and without waiting. It
+/// decides with the same steps as the handler of `/verify`, and shares with it what is remembered; whatever is not a plain yes it
+/// leaves to the handler. Belongs to the thread it was made on.
+#[derive(Clone)]
+pub struct Quick(Rc<Worker>);
+
+/// A request that may pass.
+pub struct Admitted(Rc<Holder>);
 
 impl Verifier {
-    /// The short way of one worker.
+    /// The short way of this thread.
     #[must_use]
     pub fn quick(self: &Arc<Self>) -> Quick {
-        Quick {
-            verifier: Arc::clone(self),
-        }
+        Quick(Worker::here(self))
     }
 }
 
 impl Quick {
-    /// The answer to a request for `/verify` that is certainly 200; all others are decided in the handler. Nothing is
-    /// remembered yet, so there is none.
+    /// Whether a request to `/verify` is certain to be answered by 200, judged by its head alone.
     #[must_use]
-    pub fn answer(&self, _head: &RequestHead, _now: Moment) -> Option<Admitted> {
-        None
+    pub fn answer(&self, head: &RequestHead, now: Moment) -> Option<Admitted> {
+        let worker = &self.0;
+        let asked = worker.asked(head).ok()?;
+        if discovery::is_sought(asked.path) {
+            return None;
+        }
+        let protected = asked.protected()?;
+        let Ok(Need::Known(demand @ Demand::Scopes(_))) = operation::need(&head.headers, &asked, protected)
+        else {
+            return None;
+        };
+        let holder = holder::remembered(worker, &head.headers, protected, now)?;
+        holder.may(demand).then_some(Admitted(holder))
     }
 
     /// Counts a request that was admitted, and how long it took.
     pub fn admitted(&self, time: Duration) {
-        self.verifier.metrics.admitted();
-        self.verifier.metrics.took(time);
+        let metrics = &self.0.verifier.metrics;
+        metrics.admitted();
+        metrics.took(time);
     }
 }
 
@@ -46,13 +66,15 @@ impl fmt::Debug for Quick {
     }
 }
 
-/// A request that is let through.
-#[derive(Debug)]
-pub struct Admitted(Vec<(HeaderName, HeaderValue)>);
-
 impl Admitted {
-    /// The headers of its answer, which has the status 200 and no body.
-    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value)| (name, value))
+    /// The headers of the answer, which has the status 200 and no body: who is calling, and that nobody else may keep it.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static HeaderName, &HeaderValue)> {
+        self.0.identity.headers()
+    }
+}
+
+impl fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted").finish_non_exhaustive()
     }
 }

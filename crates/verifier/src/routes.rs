@@ -12,11 +12,13 @@ use crate::{
     preflight,
     verifier::Verifier,
     verify,
+    worker::Worker,
 };
 
-/// `/verify`.
+/// `/verify`. To be called on the thread that will serve it: what is remembered is remembered by thread, and shared with
+/// [`Verifier::quick`] there.
 pub fn configure_verify(verifier: &Arc<Verifier>) -> impl FnOnce(&mut ServiceConfig) + use<> {
-    let state = web::Data::from(Arc::clone(verifier));
+    let state = web::Data::new(Worker::here(verifier));
     move |routes| {
         routes
             .app_data(state)

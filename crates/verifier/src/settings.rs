@@ -42,6 +42,30 @@ pub struct Settings {
     pub memberships: MembershipLife,
     /// The one configured key (`MCP_API_KEY`).
     pub api_key: Option<ApiKey>,
+    /// How much is remembered.
+    pub cache: CacheSettings,
+}
+
+/// How many tokens that were found good are remembered (`VERIFIER_CACHE_ENTRIES`, `VERIFIER_CACHE_BYTES`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// The most of them in the process; 0 for none.
+    pub entries: usize,
+    /// The most bytes that they take; 0 for none.
+    pub bytes: usize,
+    /// How many threads share this out among themselves; each remembers for itself.
+    pub threads: usize,
+}
+
+impl Default for CacheSettings {
+    /// 50 000 tokens in 64 MiB, in one thread.
+    fn default() -> Self {
+        Self {
+            entries: 50_000,
+            bytes: 64 * 1024 * 1024,
+            threads: 1,
+        }
+    }
 }
 
 /// A key that the operator configured for programs that can nothing else.

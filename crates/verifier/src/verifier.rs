@@ -15,9 +15,10 @@ use mcp_gateway_model::{
     clock::{Clock, Timestamp},
     metadata::AuthorizationServerMetadata,
 };
-use mcp_gateway_store::GrantReader;
+use mcp_gateway_store::{GrantReader, Watch};
 
 use crate::{
+    fingerprint::FingerprintKey,
     keys::{Keys, VerifyingKey},
     metrics::Metrics,
     settings::Settings,
@@ -28,6 +29,10 @@ pub struct Verifier {
     pub(crate) settings: Settings,
     pub(crate) reader: Arc<dyn GrantReader>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What knows of changes in the store.
+    pub(crate) watch: Option<Arc<Watch>>,
+    /// What remembered tokens go by.
+    pub(crate) fingerprints: Option<Arc<FingerprintKey>>,
     pub(crate) keys: Keys,
     pub(crate) metrics: Metrics,
     pub(crate) setup_warnings: Occasion,
@@ -60,6 +65,8 @@ impl Verifier {
             metrics: Metrics::register(registry)?,
             setup_warnings: Occasion::default(),
             detours: Detours::default(),
+            watch: reader.watch(),
+            fingerprints: FingerprintKey::generate().map(Arc::new),
             settings,
             reader,
             clock,

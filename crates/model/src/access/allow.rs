@@ -150,8 +150,13 @@ impl MembershipLife {
     /// Whether the answer counts at `now`.
     #[must_use]
     pub fn counts(&self, known: &Memberships, now: Timestamp) -> bool {
-        let most = self.recheck.saturating_add(self.grace);
-        !known.checked_at.plus(most).has_passed(now)
+        !self.ends(known).has_passed(now)
+    }
+
+    /// Until when the answer counts.
+    #[must_use]
+    pub fn ends(&self, known: &Memberships) -> Timestamp {
+        known.checked_at.plus(self.recheck.saturating_add(self.grace))
     }
 }
 

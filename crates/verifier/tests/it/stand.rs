@@ -21,8 +21,8 @@ use mcp_gateway_model::{
     scope::{Hierarchy, ScopeSet},
 };
 use mcp_gateway_verifier::{
-    PassToken, Settings, Verifier, configure_discovery_for_protected_hosts, configure_preflight,
-    configure_resource_metadata, configure_verify,
+    CacheSettings, PassToken, Settings, Verifier, configure_discovery_for_protected_hosts,
+    configure_preflight, configure_resource_metadata, configure_verify,
 };
 use serde_json::{Value, json};
 
@@ -67,6 +67,7 @@ pub(crate) fn settings(resources: Resources) -> Settings {
         allowed_users: Some(AllowedUsers::Everybody),
         memberships: MembershipLife::default(),
         api_key: None,
+        cache: CacheSettings::default(),
     }
 }
 

@@ -1,0 +1,54 @@
+//! What one thread of a server keeps for itself, so that threads need not wait for each other.
+
+use std::{
+    cell::RefCell,
+    rc::{Rc, Weak},
+    sync::Arc,
+};
+
+use actix_web::dev::RequestHead;
+
+use crate::{
+    forwarded::Asked, memory::Memory, reason::Reason, settings::Settings, site::Sites, verifier::Verifier,
+};
+
+/// One thread's part of a verifier.
+pub(crate) struct Worker {
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) sites: Sites,
+    pub(crate) memory: Memory,
+}
+
+thread_local! {
+    static HERE: RefCell<Vec<Weak<Worker>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Worker {
+    /// Reads which request the proxy asks about.
+    pub(crate) fn asked<'r>(&self, head: &'r RequestHead) -> Result<Asked<'r>, Reason> {
+        let Settings {
+            trusted_proxies,
+            resources,
+            ..
+        } = &self.verifier.settings;
+        Asked::read(head, trusted_proxies, (&self.sites, resources))
+    }
+
+    /// This thread's part: the same for all who ask on this thread, as long as one of them has it.
+    pub(crate) fn here(verifier: &Arc<Verifier>) -> Rc<Self> {
+        HERE.with_borrow_mut(|here| {
+            here.retain(|worker| worker.strong_count() > 0);
+            let is_ours = |worker: &Rc<Self>| Arc::ptr_eq(&worker.verifier, verifier);
+            if let Some(worker) = here.iter().filter_map(Weak::upgrade).find(is_ours) {
+                return worker;
+            }
+            let worker = Rc::new(Self {
+                verifier: Arc::clone(verifier),
+                sites: Sites::new(),
+                memory: Memory::new(verifier),
+            });
+            here.push(Rc::downgrade(&worker));
+            worker
+        })
+    }
+}
