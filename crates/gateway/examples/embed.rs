@@ -27,8 +27,8 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_store::EmbeddedStore;
 use mcp_gateway_verifier::{
-    PassToken, Settings as VerifierSettings, Verifier, configure_preflight, configure_resource_metadata,
-    configure_verify,
+    CacheSettings, PassToken, Settings as VerifierSettings, Verifier, configure_preflight,
+    configure_resource_metadata, configure_verify,
 };
 use prometheus::Registry;
 
@@ -94,6 +94,7 @@ impl Gateway {
             allowed_users: Some(allowed_users),
             memberships: MembershipLife::default(),
             api_key: None,
+            cache: CacheSettings::default(),
         };
         let verifier = Verifier::new(settings, store, clock, &registry)?;
         Ok(Self {

@@ -2,6 +2,7 @@
 
 mod allow;
 mod api_key;
+mod cache;
 pub(crate) mod clients;
 mod device;
 mod dotenv;
@@ -38,7 +39,7 @@ use mcp_gateway_model::{
     resource::Resources,
     secret::Secret,
 };
-use mcp_gateway_verifier::ApiKey;
+use mcp_gateway_verifier::{ApiKey, CacheSettings};
 use url::Url;
 
 pub(crate) use faults::Faults;
@@ -105,6 +106,8 @@ pub(crate) struct Config {
     /// Whether there is an authorization server at all; without one only the API key and personal access tokens are.
     pub(crate) oauth_enabled: bool,
     pub(crate) lifetimes: Lifetimes,
+    /// How much the verifier remembers.
+    pub(crate) cache: CacheSettings,
     /// For how long it counts where GitHub said that people belong.
     pub(crate) memberships: MembershipLife,
     pub(crate) limits: Limits,
@@ -189,6 +192,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         metadata_at_issuer: r.boolean("METADATA_AT_ISSUER", false),
         oauth_enabled: r.boolean("MCP_OAUTH_ENABLED", true),
         quirks: quirks::read(r),
+        cache: cache::read(r),
         lifetimes: lifetimes(r),
         memberships: memberships(r),
         limits: limits::read(r),

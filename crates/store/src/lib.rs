@@ -16,7 +16,7 @@ use mcp_gateway_model::clock::Clock;
 
 pub use embedded::EmbeddedStore;
 pub use keys::patterns;
-pub use mcp_gateway_watch::{Mark, Moment, Watch};
+pub use mcp_gateway_watch::{Mark, Moment, Term, Watch};
 pub use records::{
     Block, BrowserLogin, DeviceRequest, DeviceStage, Document, KeyRing, Login, LoginAnswer, LoginStage, Rate,
     RedirectAnswer, RingKey, Sealed, StoredPublicKey,

@@ -251,6 +251,16 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "true",
         "false: no OAuth endpoints, nobody can log in; only MCP_API_KEY and personal access tokens are good",
     ),
+    plain(
+        "VERIFIER_CACHE_ENTRIES",
+        "50000",
+        "how many tokens that were found good the verifier remembers at most; 0: none, the store is asked on every request",
+    ),
+    plain(
+        "VERIFIER_CACHE_BYTES",
+        "67108864",
+        "how many bytes they may take, 0: none",
+    ),
     secret(
         "MCP_API_KEY",
         "one key of 32 characters or more, a bearer token of the user api-key; needs the two below",

@@ -18,9 +18,8 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_store::{Store, StoreError};
 use mcp_gateway_verifier::{
-    CacheSettings, PassToken, Settings as VerifierSettings, SharedKey, Verifier,
-    configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
-    configure_verify,
+    PassToken, Settings as VerifierSettings, SharedKey, Verifier, configure_discovery_for_protected_hosts,
+    configure_preflight, configure_resource_metadata, configure_verify,
 };
 use prometheus::Registry;
 use tracing::warn;
@@ -237,7 +236,7 @@ fn verifier(
         allowed_users: config.allowed_users.clone(),
         memberships: config.memberships,
         api_key: config.api_key.clone(),
-        cache: CacheSettings::default(),
+        cache: config.cache,
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)
         .map(Arc::new)

@@ -1,6 +1,7 @@
 //! The verifier as a proxy and a client see it.
 
 mod api_key;
+mod clocks;
 mod cors;
 mod fake;
 mod forward_auth;
@@ -12,6 +13,8 @@ mod memberships;
 mod metrics;
 mod never;
 mod personal_access_token;
+mod quick;
+mod remembered;
 mod rfc6750;
 mod rfc8414;
 mod rfc9068;

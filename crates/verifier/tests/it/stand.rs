@@ -20,8 +20,9 @@ use mcp_gateway_model::{
     resource::{Resource, ResourceUri, Resources, Wildcard},
     scope::{Hierarchy, ScopeSet},
 };
+use mcp_gateway_store::Watch;
 use mcp_gateway_verifier::{
-    CacheSettings, PassToken, Settings, Verifier, configure_discovery_for_protected_hosts,
+    CacheSettings, PassToken, Quick, Settings, Verifier, configure_discovery_for_protected_hosts,
     configure_preflight, configure_resource_metadata, configure_verify,
 };
 use serde_json::{Value, json};
@@ -78,6 +79,8 @@ pub(crate) struct Stand {
     pub(crate) signer: Signer,
     pub(crate) grant: Grant,
     pub(crate) verifier: Arc<Verifier>,
+    /// The short way; it also keeps what the thread remembers from one question to the next.
+    pub(crate) quick: Quick,
 }
 
 /// What came back.
@@ -111,20 +114,32 @@ impl Stand {
     }
 
     pub(crate) fn with(settings: Settings, signer: Signer) -> Self {
-        let store = Arc::new(FakeStore::default());
+        Self::watching(settings, signer, None)
+    }
+
+    /// With a store that tells of every change, so that tokens are remembered.
+    pub(crate) fn remembering(settings: Settings) -> Self {
+        Self::watching(settings, Signer::ed25519(), Some(Watch::unfailing()))
+    }
+
+    /// With a store whose changes this watch hears of.
+    pub(crate) fn watching(settings: Settings, signer: Signer, watch: Option<Watch>) -> Self {
+        let store = Arc::new(FakeStore::heard_by(watch));
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(NOW)));
         let registry = prometheus::Registry::new();
         let grant = grant(ECHO);
         store.put(&grant);
         store.publish(signer.public());
-        let verifier = Verifier::new(settings, store.clone(), clock.clone(), &registry).unwrap();
+        let verifier = Verifier::new(settings, store.clone(), clock.clone(), &registry);
+        let verifier = Arc::new(verifier.unwrap());
         Self {
+            quick: verifier.quick(),
             store,
             clock,
             registry,
             signer,
             grant,
-            verifier: Arc::new(verifier),
+            verifier,
         }
     }
 
