@@ -271,7 +271,7 @@ impl Pair {
             let mut found = admitted.headers().filter(|(there, _)| there.as_str() == *name);
             found.next().map(|(_, value)| value.to_str().unwrap().to_owned())
         };
-        Some(HEADERS.iter().take(5).map(header).collect())
+        Some(HEADERS.iter().map(header).collect())
     }
 
     async fn ask(&self, question: &Question) -> Result<bool, TestCaseError> {
@@ -279,7 +279,7 @@ impl Pair {
         let agrees = |quick: Option<Vec<Option<String>>>| {
             if let Some(quick) = &quick {
                 prop_assert_eq!(truth.0, StatusCode::OK, "{:?}", question);
-                prop_assert_eq!(&quick[..], &truth.1[..5], "{:?}", question);
+                prop_assert_eq!(&quick[..], &truth.1[..6], "{:?}", question);
             }
             Ok(quick.is_some())
         };
@@ -333,6 +333,7 @@ async fn the_short_way_is_for_what_is_remembered_and_needs_no_body() {
     };
     let (echo, plain) = ("echo.example.com", "plain.example.com");
     assert!(pair.quickly(&HONEST).is_none(), "not yet remembered");
+    assert!(pair.quickly(&HONEST).is_none(), "not yet remembered");
     for (question, expected) in [
         (HONEST, true),
         (at("Echo.Example.com:443", "/mcp?x", "GET", 0), true),
@@ -348,10 +349,6 @@ async fn the_short_way_is_for_what_is_remembered_and_needs_no_body() {
         (at("b.wild.example.org", "/", "GET", 4), false),
         (at("tools.example.com", "/mcp", "POST", 5), false),
     ] {
-        assert!(
-            pair.quickly(&question).is_none(),
-            "not yet remembered: {question:?}"
-        );
         assert_eq!(pair.ask(&question).await.unwrap(), expected, "{question:?}");
     }
 }
