@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread::{self, ThreadId},
 };
 
 use async_trait::async_trait;
@@ -37,15 +38,16 @@ use crate::{
 /// What the verifier asks Redis with: `GET` of grants and public keys, and `TIME`. It needs no right to write, but for the
 /// one key with which it finds out whether a master that has replicas is still the master.
 ///
-/// A connection is made at the first question. One that failed is replaced at the next. Another one, on which Redis says
-/// which grants change, is made when somebody first asks for the watch.
+/// Each thread has connections of its own, which its runtime drives: to ask costs no other thread anything. One is made at the
+/// first question, and replaced at the next when it failed. Another one, on which Redis says which grants change, is made
+/// when somebody first asks for the watch.
 pub struct RedisReader {
     route: Route,
     dialer: Dialer,
     leases: Option<Leases>,
     keys: Keys,
     home: Home,
-    lines: Mutex<HashMap<Node, Arc<Slot>>>,
+    lines: Mutex<HashMap<(ThreadId, Node), Arc<Slot>>>,
     tracker: OnceLock<Option<Tracker>>,
 }
 
@@ -57,6 +59,8 @@ struct Slot {
 
 /// A connection, and whether its store has been found to be of our schema.
 struct Line {
+    /// Whose it is.
+    thread: ThreadId,
     node: Node,
     connection: MultiplexedConnection,
     checked: AtomicBool,
@@ -233,7 +237,7 @@ impl RedisReader {
             return Ok(line);
         }
         let dialed = slot.dialing.once(|| async {
-            let line = self.home.run(self.dial(node)).await?;
+            let line = self.dial(node).await?;
             *slot.line() = Some(Arc::new(line));
             Ok(())
         });
@@ -249,6 +253,7 @@ impl RedisReader {
             Some(leases) => Some(self.proof(node, leases, &mut connection).await?),
         };
         Ok(Line {
+            thread: thread::current().id(),
             node: node.clone(),
             connection,
             checked: AtomicBool::new(false),
@@ -276,24 +281,25 @@ impl RedisReader {
 
     fn slot(&self, node: &Node) -> Arc<Slot> {
         let mut lines = self.lock();
-        if let Some(slot) = lines.get(node) {
+        let ours = (thread::current().id(), node.clone());
+        if let Some(slot) = lines.get(&ours) {
             return Arc::clone(slot);
         }
         if self.route.follows_a_master() {
-            lines.clear();
+            lines.retain(|(_, held), _| held == node);
         }
         let slot = Arc::new(Slot {
             line: Mutex::new(None),
             dialing: Turns::new(),
         });
-        lines.insert(node.clone(), Arc::clone(&slot));
+        lines.insert(ours, Arc::clone(&slot));
         slot
     }
 
     /// Gives up a connection, if nobody has replaced it yet, and has the way looked for again.
     fn hang_up(&self, line: &Arc<Line>) {
         self.route.doubt();
-        let slot = self.lock().get(&line.node).cloned();
+        let slot = self.lock().get(&(line.thread, line.node.clone())).cloned();
         if let Some(slot) = slot {
             let mut held = slot.line();
             if held.as_ref().is_some_and(|current| Arc::ptr_eq(current, line)) {
@@ -302,7 +308,7 @@ impl RedisReader {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Node, Arc<Slot>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(ThreadId, Node), Arc<Slot>>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
