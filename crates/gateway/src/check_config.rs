@@ -132,11 +132,20 @@ async fn ask_store(config: &Config, role: Role, warnings: &mut Vec<String>) -> R
     };
     match actix_web::rt::time::timeout(PATIENCE, asked).await {
         Ok(Ok(health)) => Ok(format!(
-            "answers; its clock is {} ms from ours",
+            "{}answers; its clock is {} ms from ours",
+            kind(&config.store),
             health.clock_skew.as_millis()
         )),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("does not answer in time".to_owned()),
+    }
+}
+
+/// What kind of Redis it is, and no address: that may hold a password.
+fn kind(store: &StoreConfig) -> String {
+    match store {
+        StoreConfig::Redis(redis) => format!("{} ", redis.kind),
+        _ => String::new(),
     }
 }
 

@@ -77,6 +77,7 @@ fn shared(config: &RedisConfig, role: Role, sealing_secrets: Vec<Secret>) -> Res
 fn redis_options(config: &RedisConfig) -> RedisOptions {
     RedisOptions {
         password: config.password.as_ref().map(copy),
+        sentinel_password: config.sentinel_password.as_ref().map(copy),
         tls_ca_file: config.ca_file.clone(),
         wait_replicas: config.wait_replicas,
         ..RedisOptions::new(config.url.reveal())

@@ -2,6 +2,9 @@
 //!
 //! Whatever is missing or goes wrong fails the test that wanted it, and says what.
 
+mod cluster;
+mod door;
+mod replicated;
 mod tls;
 
 use std::{
@@ -12,11 +15,15 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
 
 use crate::redis::RedisOptions;
+
+pub use cluster::RedisCluster;
+pub use replicated::{ReplicatedRedis, ReplicatedSetup};
 
 /// The first port that tests take.
 const FIRST: u16 = 10_000;
@@ -316,12 +323,17 @@ fn spawn(port: u16, setup: &RedisSetup, directory: &Path) -> Result<Child, Strin
         let (name, value) = setting.split_once(' ').unwrap_or((setting, ""));
         command.arg(format!("--{name}")).arg(value);
     }
+    run(command, "Ready to accept connections")
+}
+
+/// Starts redis-server and waits until it says `ready`. The error is what it said instead.
+fn run(mut command: Command, ready: &str) -> Result<Child, String> {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = must(
         child,
         "this test needs redis-server (Debian package redis-server, 7 or newer)",
     );
-    match child.stdout.take().map(wait_until_ready) {
+    match child.stdout.take().map(|log| wait_until_ready(log, ready)) {
         Some(Ok(())) => Ok(child),
         fault => {
             drop(child.kill());
@@ -332,12 +344,12 @@ fn spawn(port: u16, setup: &RedisSetup, directory: &Path) -> Result<Child, Strin
 }
 
 /// Reads the log up to the line that says so; the rest is read and dropped, so that the server never waits for it.
-fn wait_until_ready(log: ChildStdout) -> Result<(), String> {
+fn wait_until_ready(log: ChildStdout, ready: &str) -> Result<(), String> {
     let mut lines = BufReader::new(log).lines();
     let mut said = String::new();
     for line in lines.by_ref() {
         let line = line.map_err(|e| e.to_string())?;
-        if line.contains("Ready to accept connections") {
+        if line.contains(ready) {
             thread::spawn(move || lines.for_each(drop));
             return Ok(());
         }
@@ -345,6 +357,19 @@ fn wait_until_ready(log: ChildStdout) -> Result<(), String> {
         said.push('\n');
     }
     Err(said)
+}
+
+/// Looks again and again until it is so.
+///
+/// # Panics
+/// When it is not within 30 seconds.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let mut patience = 1500;
+    while !is_so() {
+        patience -= 1;
+        assert!(patience > 0, "not within 30 seconds: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn must<T, E: std::fmt::Display>(result: Result<T, E>, what: &str) -> T {

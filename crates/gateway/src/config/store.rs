@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mcp_gateway_model::secret::Secret;
-use url::Url;
+use mcp_gateway_store::RedisKind;
 
 use super::{Role, reader::Reader};
 
@@ -22,7 +22,9 @@ pub(crate) enum StoreConfig {
 #[derive(Debug)]
 pub(crate) struct RedisConfig {
     pub(crate) url: Secret,
+    pub(crate) kind: RedisKind,
     pub(crate) password: Option<Secret>,
+    pub(crate) sentinel_password: Option<Secret>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) wait_replicas: u32,
 }
@@ -30,9 +32,11 @@ pub(crate) struct RedisConfig {
 pub(super) fn read(r: &mut Reader<'_>, role: Role) -> StoreConfig {
     let directory = r.text("DATA_DIR").map(PathBuf::from);
     let url = r.parsed("REDIS_URL", redis_url);
+    let kind = url.as_ref().map(|(_, kind)| *kind);
     let password = r.secret("REDIS_PASSWORD");
+    let sentinel_password = sentinel_password(r, kind);
     let ca_file = r.text("REDIS_CA_FILE").map(PathBuf::from);
-    let wait_replicas = r.number("REDIS_WAIT_REPLICAS", 0);
+    let wait_replicas = wait_replicas(r, kind);
     match (r.has("REDIS_URL"), &directory, role) {
         (true, Some(_), _) => r.faults.add("DATA_DIR", "and REDIS_URL are both set: choose one"),
         (false, None, Role::Serve) => r.faults.add(
@@ -46,9 +50,11 @@ pub(super) fn read(r: &mut Reader<'_>, role: Role) -> StoreConfig {
         _ => {}
     }
     match (url, directory) {
-        (Some(url), _) => StoreConfig::Redis(RedisConfig {
+        (Some((url, kind)), _) => StoreConfig::Redis(RedisConfig {
             url,
+            kind,
             password,
+            sentinel_password,
             ca_file,
             wait_replicas,
         }),
@@ -57,13 +63,28 @@ pub(super) fn read(r: &mut Reader<'_>, role: Role) -> StoreConfig {
     }
 }
 
-fn redis_url(text: &str) -> Result<Secret, &'static str> {
-    match Url::parse(text) {
-        Ok(url) if !matches!(url.scheme(), "redis" | "rediss" | "valkey" | "valkeys") => {
-            Err("must begin with redis:// or rediss://")
-        }
-        Ok(url) if url.host_str().is_none_or(str::is_empty) => Err("names no host"),
-        Ok(_) => Ok(Secret::presented(text.to_owned())),
-        Err(_) => Err("must be an address such as redis://redis:6379/0"),
+fn redis_url(text: &str) -> Result<(Secret, RedisKind), &'static str> {
+    let kind = RedisKind::of(text)?;
+    Ok((Secret::presented(text.to_owned()), kind))
+}
+
+fn sentinel_password(r: &mut Reader<'_>, kind: Option<RedisKind>) -> Option<Secret> {
+    let password = r.secret("REDIS_SENTINEL_PASSWORD")?;
+    if kind.is_some_and(|kind| kind != RedisKind::Sentinel) {
+        let problem =
+            "is for sentinels, but REDIS_URL does not begin with redis+sentinel:// or rediss+sentinel://";
+        r.faults.add("REDIS_SENTINEL_PASSWORD", problem);
     }
+    Some(password)
+}
+
+/// With Sentinel a replica has to acknowledge writes: that tells the master from one that was replaced.
+fn wait_replicas(r: &mut Reader<'_>, kind: Option<RedisKind>) -> u32 {
+    let needed = u32::from(kind == Some(RedisKind::Sentinel));
+    let replicas = r.number("REDIS_WAIT_REPLICAS", needed);
+    if replicas < needed {
+        let problem = "must be 1 or more with Sentinel: a master that was replaced cannot be told from the real one otherwise";
+        r.faults.add("REDIS_WAIT_REPLICAS", problem);
+    }
+    replicas
 }

@@ -141,11 +141,16 @@ pub(crate) const VARIABLES: &[Variable] = &[
     ),
     secret(
         "REDIS_URL",
-        "redis:// or rediss://, with user, password and database number as usual",
+        "redis://host, redis+sentinel://host,host/master or redis+cluster://host,host; rediss for TLS; user, password and \
+         database number as usual",
     ),
     secret(
         "REDIS_PASSWORD",
         "the password, if it should not stand in the URL",
+    ),
+    secret(
+        "REDIS_SENTINEL_PASSWORD",
+        "the password of the sentinels themselves, if they want one",
     ),
     plain(
         "REDIS_CA_FILE",
@@ -154,8 +159,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
     ),
     plain(
         "REDIS_WAIT_REPLICAS",
-        "0",
-        "how many replicas must confirm what takes or ends something",
+        "0; 1 with Sentinel",
+        "how many replicas must confirm what takes or ends something; verifier too",
     ),
     plain(
         "DATA_DIR",

@@ -1,7 +1,7 @@
 //! `check-config` tells what is in effect and what does not answer, and keeps every secret.
 
 use mcp_gateway_sandbox::github::{Options, StandInGithub};
-use mcp_gateway_store::testing::{RedisServer, RedisSetup};
+use mcp_gateway_store::testing::{RedisCluster, RedisServer, RedisSetup, ReplicatedRedis};
 
 use crate::support::run::{Asked, SECRET};
 
@@ -112,6 +112,32 @@ async fn a_wrong_password_of_redis_is_found_out() {
     assert!(!ended.stdout.contains("a wrong one"), "{}", ended.stdout);
     let right = wrong.with("REDIS_PASSWORD", "the right one");
     assert_eq!(right.run(&["check-config"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn the_kind_of_redis_is_shown_and_the_address_is_not() {
+    let github = StandInGithub::new(Options::new("the-app", SECRET))
+        .start()
+        .unwrap();
+    let (single, cluster, replicated) = (
+        RedisServer::start(),
+        RedisCluster::start(),
+        ReplicatedRedis::start(),
+    );
+    for (url, kind) in [
+        (single.url_for("default:secret-word@"), "one Redis answers"),
+        (cluster.url_for("default:secret-word@"), "Redis Cluster answers"),
+        (
+            replicated.url_for("default:secret-word@"),
+            "Redis with Sentinel answers",
+        ),
+    ] {
+        let asked = reachable(&github.url(), &single).with("REDIS_URL", &url);
+        let ended = asked.run(&["check-config"]).await;
+        assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains(kind), "{}", ended.stdout);
+        assert!(!ended.stdout.contains("secret-word"), "{}", ended.stdout);
+    }
 }
 
 #[tokio::test]

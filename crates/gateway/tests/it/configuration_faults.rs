@@ -219,6 +219,67 @@ async fn values_that_cannot_be_read_are_faults_of_their_setting() {
 }
 
 #[tokio::test]
+async fn the_address_of_redis_is_understood_or_said_to_be_wrong() {
+    let at = |url: &str| {
+        Asked::small()
+            .without("DATA_DIR")
+            .with("STORE_ENCRYPTION_KEY", SECRET)
+            .with("REDIS_URL", url)
+    };
+    for url in [
+        "redis+sentinel://user:word@one:26379,two,[::1]:7/mymaster/3",
+        "rediss+sentinel://one/mymaster",
+        "redis+cluster://user:word@one:6379,two",
+        "valkeys+cluster://one",
+    ] {
+        for role in ["serve", "auth-server", "verifier"] {
+            at(url).is_fine(role).await;
+        }
+    }
+    for (url, problem) in [
+        ("redis+sentinel://one:26379", "names no master"),
+        ("redis+cluster://one,two/5", "only database 0"),
+        ("redis+cluster://one,,two", "names no host"),
+        ("redis+cluster://one:port", "must be an address"),
+        ("redis+other://one", "must be an address"),
+    ] {
+        for role in ["serve", "verifier"] {
+            at(url).has_one_fault_as(role, "REDIS_URL", problem).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_only_sentinels_need_is_refused_elsewhere_and_what_they_need_is_asked_for() {
+    let at = |url: &str| {
+        Asked::small()
+            .without("DATA_DIR")
+            .with("STORE_ENCRYPTION_KEY", SECRET)
+            .with("REDIS_URL", url)
+    };
+    let sentinels = || at("redis+sentinel://one,two,three/mymaster");
+    for role in ["serve", "auth-server", "verifier"] {
+        at("redis://one")
+            .with("REDIS_SENTINEL_PASSWORD", "word")
+            .has_one_fault_as(
+                role,
+                "REDIS_SENTINEL_PASSWORD",
+                "does not begin with redis+sentinel://",
+            )
+            .await;
+        sentinels()
+            .with("REDIS_WAIT_REPLICAS", "0")
+            .has_one_fault_as(role, "REDIS_WAIT_REPLICAS", "must be 1 or more with Sentinel")
+            .await;
+        sentinels()
+            .with("REDIS_SENTINEL_PASSWORD", "word")
+            .with("REDIS_WAIT_REPLICAS", "2")
+            .is_fine(role)
+            .await;
+    }
+}
+
+#[tokio::test]
 async fn tls_needs_both_files_and_they_must_hold_what_they_should() {
     let on = || Asked::small().with("MCP_HTTPS_ENABLED", "true");
     let faults = on().faults_of("serve").await;

@@ -6,19 +6,20 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use redis::{FromRedisValue, RedisResult, Value, cmd, pipe};
-use tokio::{sync::Mutex, time::Instant};
+use redis::{FromRedisValue, Value, pipe};
+use tokio::time::Instant;
 
 use super::{
-    faults::unavailable,
+    faults::{map, unavailable},
     majority::ask_all,
     node::{Dialer, Node},
+    turns::Turns,
 };
 use crate::engine::Answer;
 
@@ -57,8 +58,11 @@ pub(super) struct Cluster {
     dialer: Dialer,
     seeds: Vec<Node>,
     map: RwLock<Arc<Map>>,
+    reading: Turns<Answer<()>>,
     read_at: Mutex<Option<Instant>>,
-    doubted: AtomicBool,
+    /// How often the map was doubted, and how often it had been when the last reading of it began.
+    doubts: AtomicU64,
+    settled: AtomicU64,
 }
 
 /// Ranges of slots by their last one.
@@ -95,14 +99,16 @@ impl Cluster {
             dialer,
             seeds,
             map: RwLock::default(),
+            reading: Turns::new(),
             read_at: Mutex::new(None),
-            doubted: AtomicBool::new(true),
+            doubts: AtomicU64::new(1),
+            settled: AtomicU64::new(0),
         }
     }
 
     /// Has the map read again before it is used.
     pub(super) fn doubt(&self) {
-        self.doubted.store(true, Ordering::Release);
+        self.doubts.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The master that has `key`.
@@ -117,8 +123,8 @@ impl Cluster {
 
     /// The map, read again if it is in doubt.
     pub(super) async fn map(&self) -> Answer<Arc<Map>> {
-        if self.doubted.load(Ordering::Acquire) {
-            self.read().await?;
+        if self.doubts.load(Ordering::Acquire) != self.settled.load(Ordering::Acquire) {
+            self.reading.once(|| self.read()).await?;
         }
         Ok(self.known())
     }
@@ -127,30 +133,40 @@ impl Cluster {
         Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn read(&self) -> Answer<()> {
-        let mut read_at = self.read_at.lock().await;
-        let early = read_at.is_some_and(|at| at.elapsed() < PAUSE);
-        if early || !self.doubted.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let mut nodes = self.known().masters();
-        nodes.extend(self.seeds.iter().cloned());
-        let maps = ask_all(nodes.iter().map(|node| async { self.ask(node).await.ok() })).await;
-        *read_at = Some(Instant::now());
-        let Some(map) = maps.into_iter().max_by_key(|map| map.epoch) else {
-            self.doubt();
-            return Err(unavailable("no node of the cluster answers"));
-        };
-        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
-        Ok(())
+    /// Has the last reading been a moment ago?
+    fn is_early(&self) -> bool {
+        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        read_at.is_some_and(|at| at.elapsed() < PAUSE)
     }
 
-    async fn ask(&self, node: &Node) -> RedisResult<Map> {
-        let mut line = self.dialer.dial(node).await?;
-        let mut questions = pipe();
-        questions.add_command(cmd("CLUSTER").arg("SLOTS").to_owned());
-        questions.add_command(cmd("CLUSTER").arg("INFO").to_owned());
-        let (slots, state): (Vec<Value>, String) = questions.query_async(&mut line).await?;
+    async fn read(&self) -> Answer<()> {
+        if self.is_early() {
+            return Ok(());
+        }
+        let doubts = self.doubts.load(Ordering::Acquire);
+        let mut nodes = self.known().masters();
+        nodes.extend(self.seeds.iter().cloned());
+        let (maps, fault) = ask_all(nodes.iter().map(|node| self.ask(node))).await;
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        match maps.into_iter().max_by_key(|map| map.epoch) {
+            Some(map) => {
+                *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
+                self.settled.store(doubts, Ordering::Release);
+                Ok(())
+            }
+            None => Err(fault.unwrap_or_else(|| unavailable("no node of the cluster answers"))),
+        }
+    }
+
+    async fn ask(&self, node: &Node) -> Answer<Map> {
+        let asked = async {
+            let mut line = self.dialer.dial(node).await?;
+            let mut questions = pipe();
+            questions.cmd("CLUSTER").arg("SLOTS");
+            questions.cmd("CLUSTER").arg("INFO");
+            questions.query_async(&mut line).await
+        };
+        let (slots, state): (Vec<Value>, String) = asked.await.map_err(|e| map(&e, ""))?;
         let mut ranges: Vec<_> = slots
             .into_iter()
             .filter_map(|range| read_range(range, node))
@@ -212,7 +228,7 @@ mod tests {
         assert_eq!(slot("foo{bar"), crc16(b"foo{bar") % SLOTS);
     }
 
-    fn map(ranges: &[(u16, u16, &str)]) -> Map {
+    fn of(ranges: &[(u16, u16, &str)]) -> Map {
         let range = |(first, last, host): &(u16, u16, &str)| Range {
             first: *first,
             last: *last,
@@ -226,7 +242,7 @@ mod tests {
 
     #[test]
     fn each_slot_has_its_master_and_one_that_nobody_has_has_none() {
-        let map = map(&[(0, 99, "a"), (100, 100, "b"), (200, 16_383, "a")]);
+        let map = of(&[(0, 99, "a"), (100, 100, "b"), (200, 16_383, "a")]);
         let host = |slot| map.master(slot).map(|node| node.host.to_string());
         for (slot, expected) in [
             (0, Some("a")),

@@ -9,15 +9,15 @@ use std::{
     time::Duration,
 };
 
-use redis::{RedisResult, aio::MultiplexedConnection, cmd};
+use redis::{aio::MultiplexedConnection, cmd};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
-    faults::unavailable,
+    faults::{map, unavailable},
     majority::ask_all,
     node::{Dialer, Node},
 };
-use crate::engine::Answer;
+use crate::{engine::Answer, verbs::StoreError};
 
 /// For how long an answer counts. An operator's failover is followed within this time.
 const FRESH: Duration = Duration::from_millis(500);
@@ -43,6 +43,7 @@ struct Sentinel {
 struct Known {
     named: Option<Named>,
     asked_at: Option<Instant>,
+    fault: Option<StoreError>,
 }
 
 /// A master, and the number of the configuration in which it is.
@@ -84,35 +85,37 @@ impl Sentinels {
         };
         if due {
             self.doubted.store(false, Ordering::Release);
-            let answers = ask_all(self.asked.iter().map(|sentinel| self.ask(sentinel))).await;
+            let (answers, fault) = ask_all(self.asked.iter().map(|sentinel| self.ask(sentinel))).await;
             known.asked_at = Some(Instant::now());
+            known.fault = fault;
             known.learn(answers, self.asked.len());
         }
         match &known.named {
             Some(named) => Ok(named.node.clone()),
-            None => Err(unavailable("no sentinel names a master")),
+            None => Err(known
+                .fault
+                .clone()
+                .unwrap_or_else(|| unavailable("no sentinel was asked"))),
         }
     }
 
     /// A connection that does not answer in time is not put back.
-    async fn ask(&self, sentinel: &Sentinel) -> Option<Named> {
+    async fn ask(&self, sentinel: &Sentinel) -> Answer<Named> {
         let mut held = sentinel.line.lock().await;
-        let mut line = match held.take() {
-            Some(line) => line,
-            None => self.dialer.dial(&sentinel.node).await.ok()?,
+        let mut line = if let Some(line) = held.take() {
+            line
+        } else {
+            let dialed = self.dialer.dial(&sentinel.node).await;
+            dialed.map_err(|e| map(&e, ""))?
         };
-        let answer = self.ask_on(&mut line).await.ok()?;
-        *held = Some(line);
-        answer
-    }
-
-    async fn ask_on(&self, line: &mut MultiplexedConnection) -> RedisResult<Option<Named>> {
         let state: HashMap<String, String> = cmd("SENTINEL")
             .arg("MASTER")
             .arg(&self.name)
-            .query_async(line)
-            .await?;
-        Ok(named(&state))
+            .query_async(&mut line)
+            .await
+            .map_err(|e| map(&e, ""))?;
+        *held = Some(line);
+        named(&state).ok_or_else(|| unavailable("a sentinel names no master"))
     }
 }
 

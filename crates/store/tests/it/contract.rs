@@ -1,6 +1,6 @@
 //! One suite, run against every engine.
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use mcp_gateway_store::{EmbeddedStore, RedisStore, Store, testing::RedisServer};
 
@@ -40,9 +40,39 @@ macro_rules! contract {
                 super::$fact(crate::contract::redis(&server)).await;
             })+
         }
+        /// What is run on a cluster, where one is started for all.
+        pub(super) fn facts() -> Vec<crate::contract::Fact> {
+            vec![$((concat!(module_path!(), "::", stringify!($fact)), |store| Box::pin($fact(store)))),+]
+        }
     };
 }
 pub(crate) use contract;
+
+/// A fact, and its name.
+pub(crate) type Fact = (
+    &'static str,
+    fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+);
+
+/// All facts of the contract.
+pub(crate) fn facts() -> Vec<Fact> {
+    [
+        blocks::facts(),
+        client_lists::facts(),
+        clients::facts(),
+        codes::facts(),
+        devices::facts(),
+        documents::facts(),
+        keys::facts(),
+        logins::facts(),
+        once::facts(),
+        permits::facts(),
+        refresh::facts(),
+        upstream::facts(),
+        users::facts(),
+    ]
+    .concat()
+}
 
 #[expect(clippy::unwrap_used, reason = "test code: without a store there is no test")]
 pub(crate) fn memory() -> Arc<dyn Store> {
