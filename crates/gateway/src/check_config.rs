@@ -132,7 +132,7 @@ async fn ask_store(config: &Config, role: Role, warnings: &mut Vec<String>) -> R
     };
     match actix_web::rt::time::timeout(PATIENCE, asked).await {
         Ok(Ok(health)) => Ok(format!(
-            "{}answers; its clock is {} ms from ours",
+            "answers{}; its clock is {} ms from ours",
             kind(&config.store),
             health.clock_skew.as_millis()
         )),
@@ -144,7 +144,7 @@ async fn ask_store(config: &Config, role: Role, warnings: &mut Vec<String>) -> R
 /// What kind of Redis it is, and no address: that may hold a password.
 fn kind(store: &StoreConfig) -> String {
     match store {
-        StoreConfig::Redis(redis) => format!("{} ", redis.kind),
+        StoreConfig::Redis(redis) => format!(" ({})", redis.kind),
         _ => String::new(),
     }
 }

@@ -125,11 +125,11 @@ async fn the_kind_of_redis_is_shown_and_the_address_is_not() {
         ReplicatedRedis::start(),
     );
     for (url, kind) in [
-        (single.url_for("default:secret-word@"), "one Redis answers"),
-        (cluster.url_for("default:secret-word@"), "Redis Cluster answers"),
+        (single.url_for("default:secret-word@"), "answers (one Redis)"),
+        (cluster.url_for("default:secret-word@"), "answers (Redis Cluster)"),
         (
             replicated.url_for("default:secret-word@"),
-            "Redis with Sentinel answers",
+            "answers (Redis with Sentinel)",
         ),
     ] {
         let asked = reachable(&github.url(), &single).with("REDIS_URL", &url);
