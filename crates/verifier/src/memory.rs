@@ -63,7 +63,7 @@ impl Memory {
 
     /// What a credential is called here.
     pub(crate) fn name(&self, bearer: Bearer<'_>, protected: &Arc<Protected>) -> Option<Name> {
-        let token = self.0.as_ref()?.key.of(bearer.reveal())?;
+        let token = self.0.as_ref()?.key.of(bearer.bytes())?;
         Some(Name {
             token,
             place: Arc::as_ptr(protected).addr(),

@@ -119,9 +119,18 @@ fn messages<'r>(
 /// Whether one of these headers is there; servers that read CGI variables take an underscore for a hyphen.
 fn any(names: &[&str], headers: &HeaderMap) -> bool {
     let hyphened = |b: u8| if b == b'_' { b'-' } else { b };
+    let lengths = names
+        .iter()
+        .fold(0_u64, |lengths, name| lengths | bit(name.len()));
     headers.keys().any(|there| {
         let there = there.as_str();
         let is = |name: &&str| there.len() == name.len() && there.bytes().map(hyphened).eq(name.bytes());
-        names.iter().any(is)
+        // most have a length that none of them has
+        lengths & bit(there.len()) != 0 && names.iter().any(is)
     })
+}
+
+/// A bit that stands for a length; lengths that are the same up to a multiple of 64 share one.
+const fn bit(length: usize) -> u64 {
+    1 << (length % 64)
 }
