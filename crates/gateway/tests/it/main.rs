@@ -23,6 +23,7 @@ mod embed;
 mod front;
 mod logs;
 mod memberships;
+mod memory;
 mod oauth_off;
 mod tokens;
 mod users;

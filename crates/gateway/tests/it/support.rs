@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod mcp;
+pub(crate) mod news;
 pub(crate) mod run;
 pub(crate) mod server;
 pub(crate) mod stage;
