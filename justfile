@@ -111,7 +111,7 @@ callgrind *args:
 
 # every check but the compose test
 [group('ci')]
-checks: fmt-check links deny model lint doc examples test doctest loom
+checks: fmt-check links deny model lint doc examples test doctest loom soak-order
 
 # every check there is
 [group('ci')]

@@ -150,7 +150,7 @@ fn by_order(judge: &Judge) -> ExitCode {
         judge.ended(),
         judge.fenced,
     ));
-    verdict(judge, judge.fenced * 2 >= judge.ended() && judge.ended() > 0)
+    verdict(judge, judge.fenced * 4 >= judge.ended() && judge.fenced > 0)
 }
 
 fn by_time(judge: &Judge, report: &mut Report) {
