@@ -50,7 +50,7 @@ impl Refusal<'_> {
         let mut response = HttpResponse::build(reason.status());
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         cors::add(&mut response, &verifier.settings.cors, request);
-        if reason == Reason::StoreUnavailable {
+        if matches!(reason, Reason::StoreUnavailable | Reason::Busy) {
             response.insert_header((header::RETRY_AFTER, "1"));
         } else if let (Some(asked), Some(protected)) = (&self.asked, &self.protected)
             && let Some(value) = challenge(reason, asked, (protected, &self.needed), verifier)
@@ -72,6 +72,9 @@ impl Refusal<'_> {
         let resource = self.protected.as_ref().map_or("", |p| p.identity.as_str());
         match reason {
             Reason::StoreUnavailable => warn!(code, %request_id, resource, detail, "not verified"),
+            Reason::Busy if verifier.flood_warnings.is_due(now) => {
+                warn!(code, %request_id, "not verified: more tokens with signatures to check than there is time for");
+            }
             _ if reason.is_setup() && verifier.setup_warnings.is_due(now) => {
                 let peer = request
                     .peer_addr()
@@ -79,7 +82,7 @@ impl Refusal<'_> {
                     .unwrap_or_default();
                 warn!(code, %request_id, host, peer, "not verified: {}", hint(*reason));
             }
-            _ if reason.is_setup() || *reason == Reason::NoToken => {
+            _ if reason.is_setup() || matches!(reason, Reason::NoToken | Reason::Busy) => {
                 debug!(code, %request_id, host, resource, "not verified");
             }
             Reason::BodyMalformed => info!(code, %request_id, resource, detail, "not verified"),

@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use actix_web::http::header::HeaderMap;
+use actix_web::{dev::RequestHead, http::header::HeaderMap};
 use mcp_gateway_model::{
     clock::Timestamp,
     resource::{Protected, ResourceUri},
@@ -106,13 +106,14 @@ pub(crate) fn remembered(
 /// Reads the one credential of a request and checks it for the resource.
 pub(crate) async fn identify(
     worker: &Worker,
-    headers: &HeaderMap,
+    head: &RequestHead,
     protected: &Arc<Protected>,
     now: Moment,
 ) -> Result<Rc<Holder>, Cause> {
     let settings = &worker.verifier.settings;
-    let bearer = Bearer::read(headers)?;
+    let bearer = Bearer::read(&head.headers)?;
     let presented = Presented {
+        head,
         bearer,
         name: worker.memory.name(bearer, protected),
         protected,
@@ -141,6 +142,7 @@ pub(crate) async fn identify(
 
 /// A credential that was presented for a resource.
 struct Presented<'r> {
+    head: &'r RequestHead,
     bearer: Bearer<'r>,
     name: Option<Name>,
     protected: &'r Arc<Protected>,
@@ -184,7 +186,15 @@ async fn access_token(worker: &Worker, presented: &Presented<'_>) -> Result<Hold
     claims.are_from(&settings.issuer)?;
     claims.are_for(presented.protected, &settings.resources)?;
     claims.are_in_time(now)?;
-    let key = token.signed_with(&verifier.keys, presented.now).await?;
+    let key = token.key(&verifier.keys, presented.now).await?;
+    worker
+        .turns
+        .take(|| worker.source(presented.head), presented.now)
+        .await?;
+    if !token.is_signed_with(&key) {
+        worker.turns.suspect(worker.source(presented.head), presented.now);
+        return Err(Reason::Signature.into());
+    }
     let mark = worker.memory.mark(&claims.grant, presented.now);
     let grant = verifier.reader.grant(&claims.grant, now).await?;
     let grant = grant.ok_or(Reason::GrantEnded)?;

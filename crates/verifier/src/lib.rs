@@ -23,6 +23,7 @@ mod routes;
 mod settings;
 mod site;
 mod token;
+mod turns;
 mod verifier;
 mod verify;
 mod worker;

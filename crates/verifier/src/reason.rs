@@ -77,11 +77,13 @@ pub(crate) enum Reason {
     McpHeaders,
     /// The store gave no answer.
     StoreUnavailable,
+    /// Too many signatures are to be checked.
+    Busy,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
@@ -117,6 +119,7 @@ impl Reason {
         Self::BodyMalformed,
         Self::McpHeaders,
         Self::StoreUnavailable,
+        Self::Busy,
     ];
 
     /// The code in logs and metrics.
@@ -157,6 +160,7 @@ impl Reason {
             Self::BodyMalformed => "body_malformed",
             Self::McpHeaders => "mcp_headers",
             Self::StoreUnavailable => "store_unavailable",
+            Self::Busy => "busy",
         }
     }
 
@@ -169,7 +173,7 @@ impl Reason {
             Self::NotProtected | Self::Scope | Self::BodyMissing => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             _ if self.is_about_the_request() => StatusCode::BAD_REQUEST,
-            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNAUTHORIZED,
         }
     }
@@ -183,7 +187,7 @@ impl Reason {
             Self::NotProtected | Self::BodyMissing => ErrorCode::AccessDenied,
             _ if self.is_about_the_request() => ErrorCode::InvalidRequest,
             Self::Scope => ErrorCode::InsufficientScope,
-            Self::StoreUnavailable => ErrorCode::TemporarilyUnavailable,
+            Self::StoreUnavailable | Self::Busy => ErrorCode::TemporarilyUnavailable,
             _ => ErrorCode::InvalidToken,
         }
     }
@@ -220,7 +224,7 @@ impl Reason {
             Self::McpHeaders => {
                 "Header mismatch: send Mcp-Method and Mcp-Name at most once, and the same as in the body"
             }
-            Self::StoreUnavailable => "the token cannot be checked at the moment; try again",
+            Self::StoreUnavailable | Self::Busy => "the token cannot be checked at the moment; try again",
             _ => "an access token that was issued for this server and has not ended is required",
         }
     }

@@ -36,6 +36,7 @@ pub struct Verifier {
     pub(crate) keys: Keys,
     pub(crate) metrics: Metrics,
     pub(crate) setup_warnings: Occasion,
+    pub(crate) flood_warnings: Occasion,
     /// The authorization server metadata, ready to send.
     pub(crate) server_metadata: Bytes,
     pub(crate) detours: Detours,
@@ -64,6 +65,7 @@ impl Verifier {
             keys: Keys::new(Arc::clone(&reader), shared),
             metrics: Metrics::register(registry)?,
             setup_warnings: Occasion::default(),
+            flood_warnings: Occasion::default(),
             detours: Detours::default(),
             watch: reader.watch(),
             fingerprints: FingerprintKey::generate().map(Arc::new),

@@ -114,7 +114,7 @@ async fn admit(
     now: Moment,
 ) -> Result<Admitted, (Cause, ScopeSet)> {
     let policy = &protected.resource.policy;
-    let holder = holder::identify(worker, request.headers(), protected, now);
+    let holder = holder::identify(worker, request.head(), protected, now);
     let (holder, demand) = if policy.reads_messages() && !policy.has_public() {
         let holder = holder.await.map_err(|cause| (cause, ScopeSet::default()))?;
         (Ok(holder), demand.await)

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    net::{IpAddr, Ipv4Addr},
     rc::{Rc, Weak},
     sync::Arc,
 };
@@ -9,7 +10,8 @@ use std::{
 use actix_web::dev::RequestHead;
 
 use crate::{
-    forwarded::Asked, memory::Memory, reason::Reason, settings::Settings, site::Sites, verifier::Verifier,
+    forwarded::Asked, memory::Memory, reason::Reason, settings::Settings, site::Sites, turns::Turns,
+    verifier::Verifier,
 };
 
 /// One thread's part of a verifier.
@@ -17,6 +19,7 @@ pub(crate) struct Worker {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) sites: Sites,
     pub(crate) memory: Memory,
+    pub(crate) turns: Turns,
 }
 
 thread_local! {
@@ -24,6 +27,20 @@ thread_local! {
 }
 
 impl Worker {
+    /// Whose request the proxy asks about.
+    pub(crate) fn source(&self, head: &RequestHead) -> IpAddr {
+        let forwarded: Vec<_> = head
+            .headers
+            .get_all("x-forwarded-for")
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        let peer = head
+            .peer_addr
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        let proxies = &self.verifier.settings.trusted_proxies;
+        proxies.client_address(peer, &forwarded.join(","))
+    }
+
     /// Reads which request the proxy asks about.
     pub(crate) fn asked<'r>(&self, head: &'r RequestHead) -> Result<Asked<'r>, Reason> {
         let Settings {
@@ -46,6 +63,7 @@ impl Worker {
                 verifier: Arc::clone(verifier),
                 sites: Sites::new(),
                 memory: Memory::new(verifier),
+                turns: Turns::default(),
             });
             here.push(Rc::downgrade(&worker));
             worker

@@ -4,6 +4,7 @@ mod api_key;
 mod clocks;
 mod cors;
 mod fake;
+mod flood;
 mod forward_auth;
 mod identity;
 mod keys;
