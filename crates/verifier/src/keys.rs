@@ -116,7 +116,9 @@ impl Keys {
             key.renew(after(now, Self::MOST_AGE));
             known.insert(kid, key);
         }
-        before.values().for_each(|key| key.end());
+        for gone in before.values() {
+            gone.end();
+        }
         Ok(())
     }
 }

@@ -1,5 +1,4 @@
 //! A remembered token ends when it would have ended, whatever becomes of the clocks.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use std::{sync::atomic::Ordering, time::Duration};
 

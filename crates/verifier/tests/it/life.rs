@@ -1,9 +1,6 @@
 //! A token is worth as much as its grant: the store is asked on every request.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use actix_web::http::StatusCode;
 use mcp_gateway_model::{
@@ -104,7 +101,7 @@ async fn a_bad_token_is_refused_without_the_store() {
 
 #[actix_web::test]
 async fn requests_at_once_are_each_judged() {
-    let stand = Arc::new(Stand::new());
+    let stand = Stand::new();
     let (good, bad) = (stand.token(), stand.token_where("sub", json!("1")));
     let (one, two, three) = tokio::join!(stand.verify(&good), stand.verify(&bad), stand.verify(&good));
     assert_eq!(

@@ -98,59 +98,62 @@ enum Step {
     Set(u64),
 }
 
+const HOSTS: &[&str] = &[
+    "echo.example.com",
+    "echo.example.com",
+    "Echo.Example.com:443",
+    "tools.example.com",
+    "plain.example.com",
+    "a.wild.example.org",
+    "b.wild.example.org",
+    "auth.example.com",
+    "echo.example.com, plain.example.com",
+];
+
+const PATHS: &[&str] = &[
+    "/mcp",
+    "/mcp",
+    "/mcp/",
+    "/mcp?x=/mcp/health",
+    "/mcp/archive/x",
+    "/mcp/Archive/x",
+    "/mcp/deep/x",
+    "/mcp/Deep",
+    "/mcp/health",
+    "/mcp/%68ealth",
+    "/mcp/../mcp",
+    "/mcpx",
+    "/",
+    "/.well-known/oauth-protected-resource/mcp",
+    "mcp",
+];
+
+const MORE: &[(&str, &str)] = &[
+    ("x-http-method-override", "DELETE"),
+    ("X_HTTP_Method", "DELETE"),
+    ("x-original-url", "/mcp/archive"),
+    ("x_rewrite_url", "/mcp/archive"),
+    ("upgrade", "websocket"),
+    ("x-forwarded-host", "plain.example.com"),
+    ("x-forwarded-uri", "/mcp/archive"),
+    ("x-forwarded-method", "DELETE"),
+    ("authorization", "Bearer x"),
+    ("authorization", "Basic dTpw"),
+    ("origin", "https://app.example"),
+    ("mcp-method", "tools/call"),
+    ("x-user-id", "1"),
+];
+
 fn questions() -> impl Strategy<Value = Question> {
-    let hosts = vec![
-        "echo.example.com",
-        "echo.example.com",
-        "Echo.Example.com:443",
-        "tools.example.com",
-        "plain.example.com",
-        "a.wild.example.org",
-        "b.wild.example.org",
-        "auth.example.com",
-        "echo.example.com, plain.example.com",
-    ];
-    let paths = vec![
-        "/mcp",
-        "/mcp",
-        "/mcp/",
-        "/mcp?x=/mcp/health",
-        "/mcp/archive/x",
-        "/mcp/Archive/x",
-        "/mcp/deep/x",
-        "/mcp/Deep",
-        "/mcp/health",
-        "/mcp/%68ealth",
-        "/mcp/../mcp",
-        "/mcpx",
-        "/",
-        "/.well-known/oauth-protected-resource/mcp",
-        "mcp",
-    ];
-    let more = vec![
-        ("x-http-method-override", "DELETE"),
-        ("X_HTTP_Method", "DELETE"),
-        ("x-original-url", "/mcp/archive"),
-        ("x_rewrite_url", "/mcp/archive"),
-        ("upgrade", "websocket"),
-        ("x-forwarded-host", "plain.example.com"),
-        ("x-forwarded-uri", "/mcp/archive"),
-        ("x-forwarded-method", "DELETE"),
-        ("authorization", "Bearer x"),
-        ("authorization", "Basic dTpw"),
-        ("origin", "https://app.example"),
-        ("mcp-method", "tools/call"),
-        ("x-user-id", "1"),
-    ];
-    let few = prop_oneof![3 => Just(vec![]), 1 => vec(select(more), 0..3)];
+    let few = prop_oneof![3 => Just(vec![]), 1 => vec(select(MORE), 0..3)];
     let methods = select(vec![
         "GET", "GET", "POST", "DELETE", "delete", "HEAD", "OPTIONS", "",
     ]);
     let schemes = select(vec!["Bearer ", "Bearer ", "bearer  ", "Basic ", ""]);
     let peers = select(vec![PROXY, PROXY, PROXY, "203.0.113.9:1"]);
     let what = (
-        select(hosts),
-        select(paths),
+        select(HOSTS),
+        select(PATHS),
         methods,
         select(vec!["GET", "POST", "HEAD"]),
     );
@@ -170,8 +173,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let honest = prop_oneof![
         Just(HONEST),
         (0_usize..9, select(vec!["/mcp", "/mcp/archive/x"])).prop_map(|(token, path)| Question {
-            token,
             path,
+            token,
             ..HONEST
         })
     ];
