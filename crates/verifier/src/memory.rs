@@ -109,16 +109,10 @@ struct Share {
 impl Share {
     /// `None` for nothing.
     fn of(settings: CacheSettings) -> Option<Self> {
-        let CacheSettings {
-            entries,
-            bytes,
-            threads,
-        } = settings;
-        let threads = threads.max(1);
-        let nothing = entries == 0 || bytes == 0;
-        (!nothing).then(|| Self {
-            entries: (entries / threads).max(1),
-            bytes: (bytes / threads).max(1),
+        let threads = settings.threads.max(1);
+        settings.is_any().then(|| Self {
+            entries: (settings.entries / threads).max(1),
+            bytes: (settings.bytes / threads).max(1),
         })
     }
 }

@@ -57,6 +57,20 @@ pub struct CacheSettings {
     pub threads: usize,
 }
 
+impl CacheSettings {
+    /// Nothing is remembered.
+    pub const NOTHING: Self = Self {
+        entries: 0,
+        bytes: 0,
+        threads: 1,
+    };
+
+    /// Whether anything may be remembered.
+    pub(crate) const fn is_any(self) -> bool {
+        self.entries > 0 && self.bytes > 0
+    }
+}
+
 impl Default for CacheSettings {
     /// 50 000 tokens in 64 MiB, in one thread.
     fn default() -> Self {

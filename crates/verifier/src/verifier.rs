@@ -67,7 +67,7 @@ impl Verifier {
             setup_warnings: Occasion::default(),
             flood_warnings: Occasion::default(),
             detours: Detours::default(),
-            watch: reader.watch(),
+            watch: settings.cache.is_any().then(|| reader.watch()).flatten(),
             fingerprints: FingerprintKey::generate().map(Arc::new),
             settings,
             reader,

@@ -18,8 +18,9 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_store::{Store, StoreError};
 use mcp_gateway_verifier::{
-    PassToken, Settings as VerifierSettings, SharedKey, Verifier, configure_discovery_for_protected_hosts,
-    configure_preflight, configure_resource_metadata, configure_verify,
+    CacheSettings, PassToken, Settings as VerifierSettings, SharedKey, Verifier,
+    configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
+    configure_verify,
 };
 use prometheus::Registry;
 use tracing::warn;
@@ -76,7 +77,7 @@ impl Parts {
             }
             _ => None,
         };
-        let verifier = verifier(config, &opened, &clock, &registry)?;
+        let verifier = verifier(config, role, &opened, &clock, &registry)?;
         let office = opened
             .store
             .as_ref()
@@ -215,6 +216,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
 
 fn verifier(
     config: &Config,
+    role: Role,
     opened: &Opened,
     clock: &Arc<dyn Clock>,
     registry: &Registry,
@@ -236,7 +238,12 @@ fn verifier(
         allowed_users: config.allowed_users.clone(),
         memberships: config.memberships,
         api_key: config.api_key.clone(),
-        cache: config.cache,
+        // nobody asks about tokens there, so nothing is remembered and no news are followed
+        cache: if role == Role::AuthServer {
+            CacheSettings::NOTHING
+        } else {
+            config.cache
+        },
     };
     Verifier::new(settings, Arc::clone(&opened.reader), Arc::clone(clock), registry)
         .map(Arc::new)

@@ -246,7 +246,8 @@ impl Next {
             (true, false) if flaw == Flaw::TakesNewsForTheEnd => Answer::Refused,
             _ => Answer::Unknown,
         });
-        if self.answer != Some(Answer::Remembered) {
+        // without a lease it may be good again a moment later
+        if leased && self.answer != Some(Answer::Remembered) {
             self.world.remembered = None;
         }
         true
