@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisResult,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, PushInfo, RedisResult,
     aio::MultiplexedConnection,
 };
 
@@ -56,15 +56,8 @@ impl Dialer {
         self.timeout
     }
 
-    /// The same in the newer protocol, in which Redis sends news unasked.
-    pub(super) fn speaking_resp3(&self) -> Self {
-        let login = self.template.redis_settings().clone();
-        let login = login.set_protocol(ProtocolVersion::RESP3);
-        Self::new(self.template.clone().set_redis_settings(login), self.timeout)
-    }
-
     /// What leads to `node`.
-    pub(super) fn to(&self, node: &Node) -> ConnectionInfo {
+    fn to(&self, node: &Node) -> ConnectionInfo {
         let (host, port) = (node.host.to_string(), node.port);
         let address = match self.template.addr() {
             ConnectionAddr::TcpTls {
@@ -82,11 +75,39 @@ impl Dialer {
 
     /// A new connection to `node`.
     pub(super) async fn dial(&self, node: &Node) -> RedisResult<MultiplexedConnection> {
-        let limits = AsyncConnectionConfig::new()
+        self.dial_with(node, AsyncConnectionConfig::new()).await
+    }
+
+    /// A new connection to `node` on which Redis also says what nobody asked.
+    pub(super) async fn dial_and_hear(
+        &self,
+        node: &Node,
+        hear: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new().set_push_sender(move |push: PushInfo| {
+            hear(push);
+            Ok::<(), ()>(())
+        });
+        self.speaking_resp3().dial_with(node, config).await
+    }
+
+    async fn dial_with(
+        &self,
+        node: &Node,
+        config: AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
+        let limits = config
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
         let client = Client::open(self.to(node))?;
         // it is large, and rare
         Box::pin(client.get_multiplexed_async_connection_with_config(&limits)).await
+    }
+
+    /// The same in the newer protocol, in which Redis may speak unasked.
+    fn speaking_resp3(&self) -> Self {
+        let login = self.template.redis_settings().clone();
+        let login = login.set_protocol(ProtocolVersion::RESP3);
+        Self::new(self.template.clone().set_redis_settings(login), self.timeout)
     }
 }

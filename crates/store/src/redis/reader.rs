@@ -12,17 +12,19 @@ use std::{
 use async_trait::async_trait;
 use mcp_gateway_model::{clock::Timestamp, grant::Grant, id::GrantId};
 use mcp_gateway_watch::Watch;
-use redis::{Client, Cmd, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection, cmd, pipe};
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection, cmd, pipe};
 use tracing::warn;
 
 use super::{
     faults::{map, unavailable},
     home::Home,
     inspect,
-    lease::{Lease, Leases, Terms, identify},
+    lease::{Leases, Terms},
     node::{Dialer, Node},
     options::{Reach, RedisOptions},
+    proof::Proof,
     route::{REDIRECTS, Redirect, Route},
+    source::Source,
     tracker::Tracker,
     turns::Turns,
 };
@@ -42,9 +44,9 @@ use crate::{
 /// first question, and replaced at the next when it failed. Another one, on which Redis says which grants change, is made
 /// when somebody first asks for the watch.
 pub struct RedisReader {
-    route: Route,
+    route: Arc<Route>,
     dialer: Dialer,
-    leases: Option<Leases>,
+    leases: Option<Arc<Leases>>,
     keys: Keys,
     home: Home,
     lines: Mutex<HashMap<(ThreadId, Node), Arc<Slot>>>,
@@ -65,13 +67,6 @@ struct Line {
     connection: MultiplexedConnection,
     checked: AtomicBool,
     proof: Option<Proof>,
-}
-
-/// The lease on what the other end says, and a connection of its own to renew it on: waiting for replicas holds up no
-/// reading.
-struct Proof {
-    lease: Arc<Lease>,
-    connection: MultiplexedConnection,
 }
 
 /// Why there was no answer.
@@ -117,13 +112,13 @@ impl RedisReader {
         let keys = Keys::new(options.prefix.clone());
         let Reach { route, dialer } = options.reach()?;
         let leases = options.needs_lease(&route).then(|| {
-            Leases::new(Terms {
+            Arc::new(Leases::new(Terms {
                 key: keys.lease(),
                 replicas: options.wait_replicas,
-            })
+            }))
         });
         Ok(Self {
-            route,
+            route: Arc::new(route),
             dialer,
             leases,
             keys,
@@ -133,15 +128,18 @@ impl RedisReader {
         })
     }
 
-    /// Begins to follow the news of grants, for which Redis has to speak RESP3.
+    /// Begins to follow the news of grants.
     fn follow(&self) -> Option<Tracker> {
-        let Route::One(node) = &self.route else {
+        if matches!(*self.route, Route::Cluster(_)) {
+            warn!("the verifier remembers no grants with Redis Cluster: every request asks it");
             return None;
+        }
+        let source = Source {
+            route: Arc::clone(&self.route),
+            dialer: self.dialer.clone(),
+            leases: self.leases.clone(),
         };
-        let tracker = Client::open(self.dialer.speaking_resp3().to(node))
-            .map_err(std::io::Error::other)
-            .and_then(|client| Tracker::begin(client, &self.keys, self.dialer.timeout()));
-        match tracker {
+        match Tracker::begin(source, &self.keys) {
             Ok(tracker) => Some(tracker),
             Err(fault) => {
                 warn!(reason = %fault, "the news of grants cannot be followed: every request asks Redis");
@@ -206,18 +204,21 @@ impl RedisReader {
 
     /// Renews the lease, if there is one and it is due. Without it nothing is asked.
     async fn believe(&self, line: &Arc<Line>) -> Answer<()> {
-        let Some(proof) = &line.proof else { return Ok(()) };
-        let mut connection = proof.connection.clone();
-        proof
-            .lease
-            .keep(&mut connection)
-            .await
-            .inspect_err(|_| self.hang_up(line))
+        match &line.proof {
+            None => Ok(()),
+            Some(proof) => proof.keep().await.inspect_err(|_| self.hang_up(line)),
+        }
     }
 
-    /// What was read counts only if the lease still runs.
+    /// What was read counts only if the lease still runs, and is remembered only if the news come from the same Redis.
     fn believed<T>(&self, line: &Arc<Line>, answer: T) -> Result<T, Fault> {
-        if line.proof.as_ref().is_none_or(|proof| proof.lease.holds()) {
+        let Some(proof) = &line.proof else {
+            return Ok(answer);
+        };
+        if let Some(Some(tracker)) = self.tracker.get() {
+            tracker.compare(&proof.run);
+        }
+        if proof.holds() {
             return Ok(answer);
         }
         self.hang_up(line);
@@ -225,7 +226,7 @@ impl RedisReader {
     }
 
     async fn node(&self, key: &str) -> Answer<Node> {
-        match &self.route {
+        match &*self.route {
             Route::One(node) => Ok(node.clone()),
             route => self.home.run(route.node(key)).await,
         }
@@ -250,7 +251,7 @@ impl RedisReader {
         let mut connection = self.dialer.dial(node).await.map_err(|e| map(&e, ""))?;
         let proof = match &self.leases {
             None => None,
-            Some(leases) => Some(self.proof(node, leases, &mut connection).await?),
+            Some(leases) => Some(Proof::begin(&self.dialer, node, leases, &mut connection).await?),
         };
         Ok(Line {
             thread: thread::current().id(),
@@ -258,24 +259,6 @@ impl RedisReader {
             connection,
             checked: AtomicBool::new(false),
             proof,
-        })
-    }
-
-    /// Two connections to one address may end at two processes: what one of them proves says nothing about the other.
-    async fn proof(
-        &self,
-        node: &Node,
-        leases: &Leases,
-        reading: &mut MultiplexedConnection,
-    ) -> Answer<Proof> {
-        let run = identify(reading).await?;
-        let mut connection = self.dialer.dial(node).await.map_err(|e| map(&e, ""))?;
-        if identify(&mut connection).await? != run {
-            return Err(unavailable("two Redis processes answer at this address"));
-        }
-        Ok(Proof {
-            lease: leases.of(run),
-            connection,
         })
     }
 

@@ -2,20 +2,19 @@
 //! that it does.
 //!
 //! Redis pushes what changed in one turn of its loop after it has written the answers of that turn. So an answer to `PING` proves
-//! that the news of all earlier turns have come, and no more: the lease counts from when the `PING` **before** was sent.
+//! that the news of all earlier turns have come, and no more: the lease counts from when the `PING` **before** was sent. Where
+//! replicas may have taken the place of the one that answers, it ends with the proof that they have not, too.
 
 use std::{
     io,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread,
     time::Duration,
 };
 
 use mcp_gateway_model::clock::SystemClock;
 use mcp_gateway_watch::{Moment, Term, Watch};
-use redis::{
-    AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection, cmd,
-};
+use redis::{PushInfo, PushKind, Value, aio::MultiplexedConnection, cmd};
 use tokio::{
     runtime,
     sync::oneshot,
@@ -23,15 +22,13 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::replication;
+use super::source::{Fault, Heard, Source};
 use crate::{keys::Keys, moment};
 
 /// How often Redis is asked whether it is there.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// How many milliseconds a lease lasts from when it was certain that all news had come.
 const LEASE: u64 = 250;
-/// How often Redis is asked whether it still is the one that is written to.
-const ROLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait before another connection is tried: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// How long to wait before a Redis is asked again that refused.
@@ -42,6 +39,7 @@ const STACK: usize = 512 * 1024;
 /// A thread that follows the news until this is dropped.
 pub(super) struct Tracker {
     watch: Arc<Watch>,
+    run: Arc<Mutex<Option<Arc<str>>>>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -50,14 +48,14 @@ impl Tracker {
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub(super) fn begin(client: Client, keys: &Keys, timeout: Duration) -> io::Result<Self> {
-        let watch = Arc::new(Watch::new());
+    pub(super) fn begin(source: Source, keys: &Keys) -> io::Result<Self> {
+        let (watch, run) = (Arc::new(Watch::new()), Arc::default());
         let (stop, stopped) = oneshot::channel();
         let follower = Follower {
-            client,
+            source,
             grants: keys.grants(),
-            timeout,
             watch: Arc::clone(&watch),
+            run: Arc::clone(&run),
         };
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new()
@@ -71,29 +69,35 @@ impl Tracker {
                     }
                 });
             })?;
-        Ok(Self { watch, _stop: stop })
+        Ok(Self {
+            watch,
+            run,
+            _stop: stop,
+        })
     }
 
     /// What the news lead to.
     pub(super) fn watch(&self) -> Arc<Watch> {
         Arc::clone(&self.watch)
     }
-}
 
-/// Why no news come.
-enum Fault {
-    /// Redis is not there; it may be again.
-    Away(String),
-    /// Redis is there and will not send news that can be relied on.
-    Refused(String),
+    /// Something was read from the process `run`. If the news come from another one, as while a new master is found, nobody
+    /// remembers it: of what happens there nothing would be heard.
+    pub(super) fn compare(&self, run: &str) {
+        let hears = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if hears.as_deref() != Some(run) {
+            self.watch.flush();
+        }
+    }
 }
 
 struct Follower {
-    client: Client,
+    source: Source,
     /// What the key of every grant begins with.
     grants: String,
-    timeout: Duration,
     watch: Arc<Watch>,
+    /// The process that the news come from, where it may be another one than is read from.
+    run: Arc<Mutex<Option<Arc<str>>>>,
 }
 
 impl Follower {
@@ -104,11 +108,14 @@ impl Follower {
         loop {
             let began = time::Instant::now();
             let fault = match self.connect().await {
-                Ok((connection, term)) => {
+                Ok((heard, term)) => {
                     if told.take().is_some() {
                         info!("Redis sends news of grants again: what was read is remembered");
                     }
-                    let fault = self.keep_lease(connection, term).await;
+                    let fault = tokio::select! {
+                        fault = self.keep_lease(&heard, term) => fault,
+                        fault = self.source.guard(&heard) => fault,
+                    };
                     self.watch.lose(term);
                     fault
                 }
@@ -142,23 +149,14 @@ impl Follower {
     }
 
     /// A connection on which the news come, and the term that began with it.
-    async fn connect(&self) -> Result<(MultiplexedConnection, Term), Fault> {
+    async fn connect(&self) -> Result<(Heard, Term), Fault> {
         let news = Arc::new(News {
             watch: Arc::clone(&self.watch),
             grants: self.grants.clone(),
             term: OnceLock::new(),
         });
-        let hears = Arc::clone(&news);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout))
-            .set_push_sender(move |push: PushInfo| {
-                hears.hear(&push);
-                Ok::<(), ()>(())
-            });
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connection.await.map_err(|e| Fault::of(&e))?;
-        self.check_role(&mut connection).await?;
+        let ear = Arc::clone(&news);
+        let mut heard = self.source.open(move |push| ear.hear(&push)).await?;
         let mut track = cmd("CLIENT");
         track
             .arg("TRACKING")
@@ -166,64 +164,41 @@ impl Follower {
             .arg("BCAST")
             .arg("PREFIX")
             .arg(&self.grants);
-        track
-            .exec_async(&mut connection)
-            .await
-            .map_err(|e| Fault::of(&e))?;
+        track.exec_async(&mut heard.connection).await?;
+        // before the term begins: nothing of another process is remembered in it
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) =
+            heard.proof.as_ref().map(|proof| Arc::clone(&proof.run));
         // after the answer: what is registered from here on is in the news
         let term = self.watch.begin();
         if news.term.set(term).is_err() {
             self.watch.lose(term);
         }
-        Ok((connection, term))
+        Ok((heard, term))
     }
 
     /// Renews the lease until the connection fails.
-    async fn keep_lease(&self, mut connection: MultiplexedConnection, term: Term) -> Fault {
+    async fn keep_lease(&self, heard: &Heard, term: Term) -> Fault {
+        let mut connection: MultiplexedConnection = heard.connection.clone();
         let mut interval = time::interval(INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut before: Option<Moment> = None;
-        let mut role_known = time::Instant::now();
         loop {
             let sent = moment(&SystemClock);
             if let Err(fault) = cmd("PING").exec_async(&mut connection).await {
-                return Fault::of(&fault);
+                return fault.into();
             }
             // the first two follow each other at once
             if let Some(before) = before.replace(sent) {
-                self.watch.renew(term, before.plus_millis(LEASE));
+                let until = before.plus_millis(LEASE);
+                let proven = heard
+                    .proof
+                    .as_ref()
+                    .map_or(Some(Moment::NEVER), |proof| proof.until());
+                if let Some(proven) = proven {
+                    self.watch.renew(term, until.earlier(proven));
+                }
                 interval.tick().await;
             }
-            if role_known.elapsed() >= ROLE_INTERVAL {
-                if let Err(fault) = self.check_role(&mut connection).await {
-                    return fault;
-                }
-                role_known = time::Instant::now();
-            }
-        }
-    }
-
-    /// Whether this Redis is the only one: one that has replicas could have been replaced by one of them and not know it.
-    async fn check_role(&self, connection: &mut MultiplexedConnection) -> Result<(), Fault> {
-        let mut info = cmd("INFO");
-        info.arg("replication");
-        let text: String = info.query_async(connection).await.map_err(|e| Fault::of(&e))?;
-        match replication::Role::read(&text) {
-            Some(replication::Role::Master { replicas: 0 }) => Ok(()),
-            Some(replication::Role::Master { .. }) => Err(Fault::Refused("it has replicas".into())),
-            Some(replication::Role::Replica) => Err(Fault::Refused("it is a replica".into())),
-            None => Err(Fault::Refused("it does not say whether it is a replica".into())),
-        }
-    }
-}
-
-impl Fault {
-    /// What an error means here: an answer that says no, but for one that will soon say yes, is a refusal.
-    fn of(fault: &RedisError) -> Self {
-        let soon = ["LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN"];
-        match fault.code() {
-            Some(code) if !soon.contains(&code) => Self::Refused(fault.to_string()),
-            _ => Self::Away(fault.to_string()),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use mcp_gateway_model::{clock::Clock, clock::SystemClock, grant::Grant, secret::Secret};
 use mcp_gateway_store::{
-    GrantReader, RedisOptions, RedisReader, RedisStore, Store, StoreError,
+    GrantReader, RedisOptions, RedisReader, RedisStore, Store, StoreError, moment,
     testing::{RedisSetup, ReplicatedRedis, ReplicatedSetup},
 };
 use tokio::time::Instant;
@@ -99,6 +99,51 @@ async fn a_failover_that_an_operator_orders_is_followed() {
     is_followed(&store, &reader, &grant).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_remembered_follows_the_master() {
+    let mut redis = ReplicatedRedis::start();
+    let (store, reader) = both(&redis);
+    let watch = reader.watch().unwrap();
+    let now = || moment(&SystemClock);
+    until("grants are remembered", async || watch.has_lease(now())).await;
+    let remember = async || {
+        let (grant, _) = begun(&store, grant()).await;
+        let mark = watch.register(grant.id.as_str());
+        assert!(reader.grant(&grant.id, NOW).await.unwrap().is_some());
+        (grant, mark)
+    };
+    let (ending, mark) = remember().await;
+    store.end_grant(&ending.id, NOW).await.unwrap();
+    until("its end is heard of", async || !mark.holds(&watch, now())).await;
+
+    let (staying, before) = remember().await;
+    redis.kill_first_master();
+    until("nothing is remembered of a master that died", async || {
+        !watch.has_lease(now())
+    })
+    .await;
+    let _ = redis.wait_for_another_master();
+    is_followed(&store, &reader, &staying).await;
+    until("grants are remembered again", async || watch.has_lease(now())).await;
+    assert!(!before.holds(&watch, now()), "what the old master said");
+    // of the news of its beginning, which may still come, a mark that is made after them knows nothing
+    let mark = async || {
+        let mark = watch.register(staying.id.as_str());
+        assert!(reader.grant(&staying.id, NOW).await.unwrap().is_some());
+        mark
+    };
+    let mut held = mark().await;
+    until("what the new master says is remembered", async || {
+        let holds = held.holds(&watch, now());
+        held = mark().await;
+        holds
+    })
+    .await;
+    assert!(store.end_grant(&staying.id, NOW).await.unwrap());
+    until("its end is heard of", async || !held.holds(&watch, now())).await;
+    assert_eq!(reader.grant(&staying.id, NOW).await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn passwords_of_redis_and_of_the_sentinels_are_two() {
     let redis = ReplicatedRedis::with(ReplicatedSetup {
@@ -171,6 +216,11 @@ async fn an_old_master_that_is_cut_off_and_answers_is_believed_for_one_lease_at_
     for asked in all {
         assert!(asked.grant(&ending.id, NOW).await.unwrap().is_some());
     }
+    let watch = lonely_reader.watch().unwrap();
+    let now = || moment(&SystemClock);
+    until("grants are remembered", async || watch.has_lease(now())).await;
+    let mark = watch.register(ending.id.as_str());
+    assert!(lonely_reader.grant(&ending.id, NOW).await.unwrap().is_some());
     redis.kill_sentinel(0);
     redis.cut_off();
     for asked in all {
@@ -179,6 +229,7 @@ async fn an_old_master_that_is_cut_off_and_answers_is_believed_for_one_lease_at_
             "one lease is left"
         );
     }
+    assert!(mark.holds(&watch, now()), "one lease is left");
     let _ = redis.wait_for_another_master();
     let ender = RedisStore::connect(&redis.options()).unwrap();
     until("the grant has ended on the new master", async || {
@@ -188,6 +239,12 @@ async fn an_old_master_that_is_cut_off_and_answers_is_believed_for_one_lease_at_
     let since = Instant::now();
 
     while since.elapsed() < LEASE * 2 {
+        let is_in_time = since.elapsed() < LEASE;
+        assert!(
+            is_in_time || !mark.holds(&watch, now()),
+            "remembered {:?} after the end",
+            since.elapsed()
+        );
         for asked in all {
             let begun = Instant::now();
             let answer = asked.grant(&ending.id, NOW).await;
