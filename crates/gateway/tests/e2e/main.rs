@@ -18,4 +18,5 @@ mod replicas;
 mod routes;
 mod rules;
 mod secrets;
+mod sentinel_and_cluster;
 mod whole_job;

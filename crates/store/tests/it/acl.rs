@@ -6,7 +6,7 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_store::{
     GrantReader, RedisOptions, RedisReader, RedisStore, Store, StoreError, moment,
-    testing::{RedisServer, RedisSetup},
+    testing::{RedisCluster, RedisServer, RedisSetup, ReplicatedRedis, ReplicatedSetup},
 };
 
 use crate::{
@@ -135,6 +135,74 @@ async fn the_verifiers_user_reads_nothing_else_and_writes_nothing() {
     ] {
         assert_eq!(ask(command, arguments), refused, "{command}");
     }
+}
+
+/// The shipped users with another default user beside them, which is what nodes and sentinels use among themselves.
+fn users_of_many() -> Vec<String> {
+    let rename = |line: String| line.replace("user default ", "user auth-server ");
+    let everybody = "user default on nopass ~* &* +@all".to_owned();
+    std::iter::once(everybody)
+        .chain(shipped_users().into_iter().map(rename))
+        .collect()
+}
+
+async fn both_users_do_their_work(mut store: RedisOptions, mut reader: RedisOptions) {
+    store.password = Some(Secret::presented("store".into()));
+    reader.password = Some(Secret::presented("reader".into()));
+    let store = RedisStore::connect(&store).unwrap();
+    let walked = walk(&store).await;
+    still_there(&store, &walked).await;
+    let warnings = store.inspect(SystemClock.now()).await.unwrap();
+    assert!(
+        !warnings.iter().any(|warning| warning.0.contains("does not let")),
+        "{warnings:?}"
+    );
+    let reader = RedisReader::connect(&reader).unwrap();
+    assert_eq!(
+        reader.grant(&walked.grant.id, NOW).await.unwrap(),
+        Some(walked.grant)
+    );
+    reader.health(SystemClock.now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn both_users_do_their_work_on_a_cluster() {
+    let cluster = RedisCluster::with(&RedisSetup {
+        acl: users_of_many(),
+        ..RedisSetup::default()
+    });
+    let store = RedisOptions::new(cluster.url_for("auth-server@"));
+    let reader = RedisOptions::new(cluster.url_for("verifier@"));
+    both_users_do_their_work(store, reader).await;
+}
+
+#[tokio::test]
+async fn both_users_do_their_work_with_sentinels() {
+    let redis = ReplicatedRedis::with(ReplicatedSetup {
+        redis: RedisSetup {
+            acl: users_of_many(),
+            ..RedisSetup::default()
+        },
+        replicas: 1,
+        ..ReplicatedSetup::default()
+    });
+    let store = RedisOptions::new(redis.url_for("auth-server@"));
+    let reader = RedisOptions::new(redis.url_for("verifier@"));
+    both_users_do_their_work(store, reader).await;
+    let client = redis::Client::open(redis.servers()[0].url_for("verifier:reader@")).unwrap();
+    let mut verifier = client.get_connection().unwrap();
+    let mut ask = |command: &str, arguments: &[&str]| {
+        let mut command = redis::cmd(command);
+        command
+            .arg(arguments)
+            .query::<redis::Value>(&mut verifier)
+            .map_err(|fault| fault.code().map(str::to_owned))
+    };
+    let refused = Err(Some("NOPERM".to_owned()));
+    assert!(ask("SET", &["mcpgw:lease:{a}", "1", "PX", "1000"]).is_ok());
+    assert_eq!(ask("SET", &["mcpgw:grant:{a}", "1"]), refused);
+    assert_eq!(ask("GET", &["mcpgw:lease:{a}"]), refused);
+    assert_eq!(ask("CLUSTER", &["NODES"]), refused);
 }
 
 #[tokio::test]
