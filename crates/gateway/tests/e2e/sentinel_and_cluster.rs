@@ -73,6 +73,22 @@ async fn on_a_cluster_everything_works_and_one_warning_says_that_nothing_is_reme
     assert_eq!(said, 1, "{}", world.logs());
 }
 
+/// The access token that a refresh token is good for, once the new master has a replica that acknowledges its use.
+async fn refreshed(flow: &Flow, token: &str) -> String {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+    let mut before = Vec::new();
+    loop {
+        let (status, answer) = flow.token(&form).await;
+        match (status, answer["access_token"].as_str()) {
+            (StatusCode::OK, Some(access)) => return access.to_owned(),
+            (StatusCode::SERVICE_UNAVAILABLE, _) => before.push(status),
+            _ => panic!("{status}: {answer}"),
+        }
+        assert!(before.len() < 100, "never refreshed");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_failover_ends_no_grant_and_needs_no_restart() {
     let mut redis = ReplicatedRedis::start();
@@ -95,6 +111,11 @@ async fn a_failover_ends_no_grant_and_needs_no_restart() {
     until("let in again", is_let_in, asked).await;
     let who = call_tool(&http, &mcp_url, &tokens.access, "whoami").await;
     assert_eq!(who["login"], "octocat");
+    let refreshed = refreshed(&flow, &tokens.refresh).await;
+    assert_eq!(
+        call_tool(&http, &mcp_url, &refreshed, "whoami").await["login"],
+        "octocat"
+    );
     let (_, new) = logged_in(&world, &http).await;
     assert_eq!(
         call_tool(&http, &mcp_url, &new.access, "whoami").await["login"],
