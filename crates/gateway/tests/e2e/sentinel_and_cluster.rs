@@ -132,11 +132,11 @@ async fn a_failover_ends_no_grant_and_needs_no_restart() {
     );
 }
 
-#[tokio::test]
 #[expect(
     clippy::disallowed_methods,
     reason = "a test of how long something is believed"
 )]
+#[tokio::test]
 async fn an_old_master_that_is_cut_off_vouches_for_no_ended_grant() {
     let redis = ReplicatedRedis::with(ReplicatedSetup {
         door: true,
