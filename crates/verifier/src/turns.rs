@@ -19,7 +19,7 @@ use tokio::{sync::oneshot, task::yield_now};
 use crate::reason::Reason;
 
 /// How many are checked before everything else that is to do has its turn.
-const EACH: usize = 4;
+const EACH: usize = 8;
 /// How many may wait whose address is not known for bad signatures: some 5 ms of work.
 const PLACES: usize = 256;
 /// How many may wait whose address is.

@@ -24,6 +24,8 @@ pub(crate) struct FakeStore {
     /// What hears of changes, if the store can tell of them.
     pub(crate) watch: Option<Arc<Watch>>,
     meanwhile: Mutex<Option<Meanwhile>>,
+    /// How often somebody asked for the watch.
+    pub(crate) watchers: AtomicUsize,
     pub(crate) grant_reads: AtomicUsize,
     pub(crate) key_reads: AtomicUsize,
 }
@@ -108,6 +110,7 @@ impl GrantReader for FakeStore {
     }
 
     fn watch(&self) -> Option<Arc<Watch>> {
+        self.watchers.fetch_add(1, Ordering::SeqCst);
         self.watch.clone()
     }
 

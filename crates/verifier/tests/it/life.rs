@@ -1,4 +1,4 @@
-//! A token is worth as much as its grant: the store is asked on every request.
+//! A token is worth as much as its grant: where nothing tells of changes, the store is asked on every request.
 
 use std::{sync::atomic::Ordering, time::Duration};
 

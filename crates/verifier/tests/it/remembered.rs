@@ -231,6 +231,22 @@ async fn no_more_tokens_are_remembered_than_the_settings_allow() {
 }
 
 #[actix_web::test]
+async fn nobody_follows_the_news_where_nothing_is_remembered() {
+    let watchers = |entries| {
+        let cache = CacheSettings {
+            entries,
+            ..CacheSettings::default()
+        };
+        let stand = Stand::remembering(Settings {
+            cache,
+            ..settings(configured())
+        });
+        stand.store.watchers.load(Ordering::SeqCst)
+    };
+    assert_eq!((watchers(0), watchers(10)), (0, 1));
+}
+
+#[actix_web::test]
 async fn what_was_refused_is_not_remembered() {
     let stand = stand();
     let token = stand.token();
