@@ -263,7 +263,7 @@ mod tests {
             let words = Words::new(format, colourful);
             for line in &lines {
                 let mut page = Vec::new();
-                line::Pen::default().write(line, &words, &mut page);
+                line::Pen::new(&words).write(line, &words, &mut page);
                 let ours = String::from_utf8(page).unwrap();
                 assert_eq!(
                     without_time(&ours),

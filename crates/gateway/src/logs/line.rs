@@ -1,6 +1,6 @@
 //! How the line of a request looks: as the lines that the logging library writes, put together from pieces that are ready.
 
-use std::{fmt::Write as _, net::IpAddr};
+use std::net::IpAddr;
 
 use crate::config::LogFormat;
 
@@ -120,59 +120,74 @@ impl Words {
     }
 }
 
-/// What one writer remembers from line to line: the time and the client's address as text.
+/// What one writer remembers from line to line for one output: the pieces that are often the same again.
 #[derive(Debug)]
 pub(super) struct Pen {
     second: u64,
-    date: String,
+    /// The line up to the fraction of the second.
+    start: Vec<u8>,
+    asked: Asked,
+    /// What was asked and answered, up to the name of the request.
+    middle: Vec<u8>,
     client: IpAddr,
-    address: String,
+    /// The rest of a line without a reason.
+    end: Vec<u8>,
 }
 
-impl Default for Pen {
-    fn default() -> Self {
-        Self {
-            second: 0,
-            date: date(0),
-            client: IpAddr::from([0, 0, 0, 0]),
-            address: "0.0.0.0".to_owned(),
-        }
+/// What requests have in common.
+#[derive(Debug, Default)]
+struct Asked {
+    method: String,
+    path: String,
+    status: u16,
+    ms: u64,
+}
+
+impl Asked {
+    fn is_in(&self, line: &Line<'_>) -> bool {
+        (self.status, self.ms) == (line.status, line.ms)
+            && self.path == line.path
+            && self.method == line.method
     }
 }
 
 impl Pen {
+    /// A pen for lines with these words.
+    pub(super) fn new(words: &Words) -> Self {
+        let nobody = IpAddr::from([0, 0, 0, 0]);
+        Self {
+            second: 0,
+            start: start(0, words),
+            asked: Asked::default(),
+            middle: Vec::new(),
+            client: nobody,
+            end: end(nobody, words),
+        }
+    }
+
     /// Writes a line.
     pub(super) fn write(&mut self, line: &Line<'_>, words: &Words, page: &mut Vec<u8>) {
         let second = line.at / 1_000_000;
         if second != self.second {
-            (self.second, self.date) = (second, date(second));
+            (self.second, self.start) = (second, start(second, words));
+        }
+        if self.middle.is_empty() || !self.asked.is_in(line) {
+            self.ask(line, words);
         }
         if line.client != self.client {
-            self.client = line.client;
-            self.address.clear();
-            let _infallible = write!(self.address, "{}", line.client);
+            (self.client, self.end) = (line.client, end(line.client, words));
         }
-        let mut add = |text: &str| page.extend_from_slice(text.as_bytes());
-        add(&words.time);
-        add(&self.date);
-        add(".");
-        padded(line.at % 1_000_000, page);
-        let mut add = |text: &str| page.extend_from_slice(text.as_bytes());
-        add(&words.method);
-        add(line.method);
-        add(&words.path);
-        words.quote(line.path, page);
-        page.extend_from_slice(words.status.as_bytes());
-        number(u64::from(line.status), page);
-        page.extend_from_slice(words.ms.as_bytes());
-        number(line.ms, page);
-        let mut add = |text: &str| page.extend_from_slice(text.as_bytes());
-        add(&words.request_id);
-        add(line.request_id);
-        add(&words.client);
-        add(&self.address);
-        add(&words.after_client);
-        for (name, text) in [(&words.reason, line.reason), (&words.detail, line.detail)] {
+        page.extend_from_slice(&self.start);
+        page.extend_from_slice(&padded(line.at % 1_000_000));
+        page.extend_from_slice(&self.middle);
+        page.extend_from_slice(line.request_id.as_bytes());
+        let Some(reason) = line.reason else {
+            page.extend_from_slice(&self.end);
+            return;
+        };
+        let client = self.end.strip_suffix(words.end.as_bytes());
+        page.extend_from_slice(client.unwrap_or_default());
+        for (name, text) in [(&words.reason, Some(reason)), (&words.detail, line.detail)] {
             if let Some(text) = text {
                 page.extend_from_slice(name.as_bytes());
                 words.quote(text, page);
@@ -181,6 +196,32 @@ impl Pen {
         }
         page.extend_from_slice(words.end.as_bytes());
     }
+
+    fn ask(&mut self, line: &Line<'_>, words: &Words) {
+        self.asked.method.replace_range(.., line.method);
+        self.asked.path.replace_range(.., line.path);
+        (self.asked.status, self.asked.ms) = (line.status, line.ms);
+        self.middle.clear();
+        self.middle.extend_from_slice(words.method.as_bytes());
+        self.middle.extend_from_slice(line.method.as_bytes());
+        self.middle.extend_from_slice(words.path.as_bytes());
+        words.quote(line.path, &mut self.middle);
+        self.middle.extend_from_slice(words.status.as_bytes());
+        number(u64::from(line.status), &mut self.middle);
+        self.middle.extend_from_slice(words.ms.as_bytes());
+        number(line.ms, &mut self.middle);
+        self.middle.extend_from_slice(words.request_id.as_bytes());
+    }
+}
+
+/// A line up to the fraction of the second.
+fn start(second: u64, words: &Words) -> Vec<u8> {
+    format!("{}{}.", words.time, date(second)).into_bytes()
+}
+
+/// A line from the client on, if there is no reason.
+fn end(client: IpAddr, words: &Words) -> Vec<u8> {
+    format!("{}{client}{}{}", words.client, words.after_client, words.end).into_bytes()
 }
 
 /// A digit as it is written.
@@ -189,9 +230,8 @@ fn digit(n: u64) -> u8 {
 }
 
 /// Six digits.
-fn padded(n: u64, page: &mut Vec<u8>) {
-    let digits = [100_000, 10_000, 1_000, 100, 10, 1].map(|power| digit(n / power));
-    page.extend_from_slice(&digits);
+fn padded(n: u64) -> [u8; 6] {
+    [100_000, 10_000, 1_000, 100, 10, 1].map(|power| digit(n / power))
 }
 
 /// As many digits as it takes.
@@ -227,7 +267,7 @@ mod tests {
 
     fn written(line: &Line<'_>, words: &Words) -> String {
         let mut page = Vec::new();
-        Pen::default().write(line, words, &mut page);
+        Pen::new(words).write(line, words, &mut page);
         String::from_utf8(page).unwrap()
     }
 
@@ -248,9 +288,66 @@ mod tests {
     }
 
     #[test]
+    fn a_pen_that_has_written_other_lines_writes_the_same_as_a_new_one() {
+        let plain = Line {
+            at: 1_795_256_717_000_001,
+            method: "GET",
+            path: "/verify",
+            status: 200,
+            ms: 0,
+            request_id: "given-by.the_proxy-1",
+            client: "192.0.2.7".parse().unwrap(),
+            reason: None,
+            detail: None,
+        };
+        let others = [
+            Line { at: 0, ..plain },
+            Line {
+                method: "POST",
+                ..plain
+            },
+            Line {
+                path: "/verif",
+                ..plain
+            },
+            Line { path: "/\"", ..plain },
+            Line { status: 401, ..plain },
+            Line { ms: 17, ..plain },
+            Line {
+                request_id: "another",
+                ..plain
+            },
+            Line {
+                client: "2001:db8::1".parse().unwrap(),
+                ..plain
+            },
+            Line {
+                reason: Some("expired"),
+                ..plain
+            },
+            Line {
+                reason: Some("malformed"),
+                detail: Some("no \\"),
+                ..plain
+            },
+        ];
+        for format in [LogFormat::Json, LogFormat::Text] {
+            let words = Words::new(format, false);
+            let mut pen = Pen::new(&words);
+            for other in others {
+                for line in [plain, other, other, plain] {
+                    let mut page = Vec::new();
+                    pen.write(&line, &words, &mut page);
+                    assert_eq!(String::from_utf8(page).unwrap(), written(&line, &words));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_pen_writes_each_line_with_its_own_time_and_address() {
         let words = Words::new(LogFormat::Text, false);
-        let mut pen = Pen::default();
+        let mut pen = Pen::new(&words);
         let mut page = Vec::new();
         for (at, client) in [
             (1, "192.0.2.7"),

@@ -60,7 +60,8 @@ pub(crate) fn write_out() {
 
 /// Where a thread writes.
 struct Desk {
-    pen: Pen,
+    /// One for each output.
+    pens: Vec<Pen>,
     page: Arc<Mutex<Page>>,
 }
 
@@ -68,8 +69,9 @@ impl Desk {
     fn write(&mut self, line: &Line<'_>, journal: &Journal) {
         let mut page = held(&self.page);
         let was_empty = page.is_empty();
-        for (text, (_, words)) in page.texts.iter_mut().zip(&journal.outputs) {
-            self.pen.write(line, words, text);
+        let texts = page.texts.iter_mut().zip(&mut self.pens);
+        for ((text, pen), (_, words)) in texts.zip(&journal.outputs) {
+            pen.write(line, words, text);
         }
         if page.is_full() {
             page.write_out(journal);
@@ -135,7 +137,7 @@ impl Journal {
         let page = Arc::new(Mutex::new(Page { texts }));
         held(&self.pages).push(Arc::clone(&page));
         Desk {
-            pen: Pen::default(),
+            pens: self.outputs.iter().map(|(_, words)| Pen::new(words)).collect(),
             page,
         }
     }

@@ -145,15 +145,15 @@ impl Gate {
         }
     }
 
-    /// The request is answered: the answer as it goes out, and how long it took.
+    /// The request is answered: what all answers have is added, and the line is written. How long it took.
     pub(super) fn part(
         &self,
-        visit: &Visit,
+        visit: Visit,
         (method, uri): (&Method, &Uri),
-        mut answer: Response<BoxBody>,
-    ) -> (Response<BoxBody>, Duration) {
-        self.edge.finish(answer.head_mut(), visit.id.clone());
-        self.edge.answers.count(answer.status());
+        answer: &mut Response<BoxBody>,
+    ) -> Duration {
+        let status = answer.status();
+        self.edge.answers.count(status);
         let took = visit.began.elapsed();
         let extensions = answer.extensions();
         let reason = extensions.get::<LoggedReason>();
@@ -161,7 +161,7 @@ impl Gate {
             at: visit.began.micros_after(took),
             method: method.as_str(),
             path: shown(uri.path()),
-            status: answer.status().as_u16(),
+            status: status.as_u16(),
             ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             request_id: visit.id.to_str().unwrap_or_default(),
             client: visit.client,
@@ -171,7 +171,8 @@ impl Gate {
                 .filter(|detail| !detail.is_empty()),
         });
         drop(extensions);
-        (answer, took)
+        self.edge.finish(answer.head_mut(), visit.id);
+        took
     }
 }
 
@@ -185,7 +186,7 @@ fn shown(path: &str) -> &str {
 }
 
 /// A request that is being answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Visit {
     began: Began,
     id: HeaderValue,

@@ -87,9 +87,9 @@ where
         let admitted = within.admitted(&request, visit.began());
         let asked = |request: &Request| (request.method().clone(), request.uri().clone());
         let (asked, stage) = match admitted {
-            Some((quick, answer)) if !has_body => {
+            Some((quick, mut answer)) if !has_body => {
                 let asked = (request.method(), request.uri());
-                let (answer, took) = within.gate.part(&visit, asked, answer);
+                let took = within.gate.part(visit, asked, &mut answer);
                 quick.admitted(took);
                 return Passage::Over(Some(answer));
             }
@@ -117,7 +117,8 @@ impl<S: Service<Request>> Within<S> {
         let admitted = quick.answer(request.head(), now.moment())?;
         let mut answer = Response::with_body(StatusCode::OK, BoxBody::new(()));
         for (name, value) in admitted.headers() {
-            answer.headers_mut().insert(name.clone(), value.clone());
+            // none of them is there yet
+            answer.headers_mut().append(name.clone(), value.clone());
         }
         Some((quick, answer))
     }

@@ -106,7 +106,7 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let answer = match self.poll_stage(cx) {
+        let mut answer = match self.poll_stage(cx) {
             Poll::Ready(answer) => answer,
             Poll::Pending => {
                 ready!(self.poll_alarm(cx));
@@ -115,7 +115,7 @@ where
         };
         self.stage = Stage::Answered;
         let asked = (&self.asked.0, &self.asked.1);
-        let (answer, _) = self.within.gate.part(&self.visit, asked, answer);
+        self.within.gate.part(self.visit.clone(), asked, &mut answer);
         Poll::Ready(answer)
     }
 
