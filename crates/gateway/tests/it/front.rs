@@ -154,6 +154,35 @@ async fn a_connection_goes_on_after_a_body_that_nobody_needed() {
 }
 
 #[tokio::test]
+async fn a_grant_that_ends_while_a_body_comes_in_opens_nothing() {
+    let stage = Stage::new();
+    let port = free_port();
+    let server = stage.serve_at(port, &[]).await;
+    let mut agent = Agent::register(&issuer(port)).await;
+    let tokens = agent.log_in(RESOURCE).await;
+    let asked = (Method::GET, &[][..]);
+    // each worker knows the token
+    for _ in 0..20 {
+        assert_eq!(
+            ask(&server, &tokens.access, &asked).await.status(),
+            StatusCode::OK
+        );
+    }
+    let mut wire = Wire::connect(port).await;
+    wire.send(&written(&tokens.access, "Content-Length: 1000\r\n", "x"))
+        .await;
+    assert_eq!(
+        ask(&server, &tokens.access, &asked).await.status(),
+        StatusCode::OK
+    );
+    agent.revoke(&tokens.refresh).await;
+    wire.send(&"x".repeat(999)).await;
+    let answer = wire.head().await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn whoever_sends_more_of_a_body_than_anybody_reads_is_answered_and_has_to_connect_again() {
     let stage = Stage::new();
     let port = free_port();
