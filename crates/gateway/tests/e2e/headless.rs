@@ -32,6 +32,7 @@ async fn a_personal_access_token_calls_tools_until_it_is_revoked_whichever_verif
     assert_eq!(received["authorization"], json!(null), "{received}");
 
     world.operate(&["admin", "tokens", "revoke", &token]);
+    world.heard().await;
     for _ in 0..4 {
         assert_eq!(
             status(&http, &mcp_url, Some(&token)).await,

@@ -28,6 +28,7 @@ async fn two_auth_servers_and_two_verifiers_do_the_whole_job_whichever_is_asked(
             "the same answer within the grace"
         );
         flow.revoke(&refreshed.access).await;
+        world.heard().await;
         for _ in 0..4 {
             assert_eq!(
                 status(&http, &mcp_url, Some(&refreshed.access)).await,
@@ -45,6 +46,8 @@ async fn a_killed_redis_that_comes_back_has_lost_no_client_and_no_grant() {
     let back = flow.log_in(&mcp_url, 583_231).await;
     let tokens = flow.exchange(&back["code"], &mcp_url).await;
     world.redis.kill();
+    // until the verifier has seen its connections end
+    while status(&http, &mcp_url, Some(&tokens.access)).await == StatusCode::OK {}
     assert_eq!(
         status(&http, &mcp_url, Some(&tokens.access)).await,
         StatusCode::SERVICE_UNAVAILABLE

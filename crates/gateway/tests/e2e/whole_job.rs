@@ -71,6 +71,7 @@ async fn whole_job(world: &World) {
 /// Revoking one token ends the grant: every token of it is refused on the next request.
 async fn ends_everywhere(world: &World, flow: &Flow, [first, last]: [&Tokens; 2]) {
     flow.revoke(&last.refresh).await;
+    world.heard().await;
     for token in [&first.access, &last.access] {
         assert_eq!(
             status(&flow.http, &world.mcp_url(), Some(token)).await,

@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 
 use crate::support::{
     agent::{Agent, by_an_unknown_key, header_of},
+    news::heard_by,
     run::{SECRET, command, end},
     server::{Server, client, eventually, free_port},
     stage::{RESOURCE, Stage, issuer, verifier_settings, verify},
@@ -56,6 +57,11 @@ impl Pair {
         }
     }
 
+    /// The verifier has heard all that has happened.
+    async fn heard(&self) {
+        heard_by(1, &self.redis, &format!("default:{PASSWORD}@")).await;
+    }
+
     async fn readiness(&self, status: StatusCode) {
         let http = client();
         for server in [&self.auth, &self.verifier] {
@@ -89,6 +95,7 @@ async fn a_token_works_at_the_verifier_and_ends_there_with_the_next_request() {
         StatusCode::OK
     );
     agent.revoke(&refreshed.access).await;
+    pair.heard().await;
     for token in [&tokens.access, &refreshed.access] {
         let refused = verify(&pair.verifier, token).await;
         assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
@@ -127,6 +134,12 @@ async fn a_redis_that_goes_away_closes_the_gate_and_one_that_comes_back_opens_it
         StatusCode::OK
     );
     pair.redis.kill();
+    eventually("a verifier that knows of it", async || {
+        let status = verify(&pair.verifier, &tokens.access).await.status();
+        assert!([StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(&status));
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+    })
+    .await;
     let refused = verify(&pair.verifier, &tokens.access).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     pair.readiness(StatusCode::SERVICE_UNAVAILABLE).await;
@@ -251,6 +264,7 @@ async fn an_operator_reaches_redis_directly_and_both_processes_notice() {
         blocked["blocked"],
         serde_json::json!({ "users": [583_231], "grants": 1 })
     );
+    pair.heard().await;
     assert_eq!(
         verify(&pair.verifier, &after.access).await.status(),
         StatusCode::UNAUTHORIZED
@@ -259,6 +273,7 @@ async fn an_operator_reaches_redis_directly_and_both_processes_notice() {
     let after = agent.log_in(RESOURCE).await;
     let unpinned = operator(&["admin", "users", "unpin", "octocat", "--json"]).await;
     assert_eq!(unpinned["unpinned"]["grants"], 1);
+    pair.heard().await;
     assert_eq!(
         verify(&pair.verifier, &after.access).await.status(),
         StatusCode::UNAUTHORIZED

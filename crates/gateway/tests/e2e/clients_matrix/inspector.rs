@@ -133,6 +133,7 @@ async fn mcp_inspector_does_everything_from_a_browser() {
     let revocation = [("token", held.refresh.as_str()), ("client_id", client.id())];
     let revoked = post(&replay, &text(&found.server["revocation_endpoint"]), &revocation).await;
     assert_eq!(revoked.status(), StatusCode::OK);
+    replay.world.heard().await;
     let request = replay.http.post(&url).header("origin", ORIGIN).body("{}");
     let ended = request.bearer_auth(&held.access).send().await.unwrap();
     assert_eq!(ended.status(), StatusCode::UNAUTHORIZED);

@@ -11,6 +11,7 @@ use mcp_gateway_store::testing::{RedisServer, RedisSetup};
 use tempfile::TempDir;
 
 use super::{
+    news::heard_by,
     process::{Process, free_port},
     traefik::{DOMAIN, Front, Ports, Traefik, Upstreams, deploy},
 };
@@ -25,6 +26,8 @@ pub(crate) enum Layout {
 }
 
 pub(crate) const PASSWORD: &str = "the-password-of-the-auth-server";
+/// Somebody who may look at all that Redis is asked.
+const OBSERVER: &str = "observer:any@";
 const VERIFIER_PASSWORD: &str = "the-password-of-the-verifier";
 
 /// A whole installation.
@@ -34,6 +37,8 @@ pub(crate) struct World {
     pub(crate) traefik: Traefik,
     pub(crate) gateway: Vec<Process>,
     pub(crate) redis: RedisServer,
+    /// How many processes verify.
+    verifiers: usize,
     /// What an operator's commands are told.
     operator: Settings,
     sample: RunningSample,
@@ -146,12 +151,15 @@ impl World {
             github,
             ..
         } = ground;
+        // without auth-servers of their own, one process does both
+        let verifiers = gateway.len().div_ceil(2);
         let world = Self {
             directory,
             ports,
             traefik,
             gateway,
             redis,
+            verifiers,
             operator,
             sample,
             _github: github,
@@ -185,6 +193,11 @@ impl World {
     /// The address of the protected MCP server.
     pub(crate) fn mcp_url(&self) -> String {
         mcp_url(self.ports)
+    }
+
+    /// Waits until every process that verifies has heard all that has happened.
+    pub(crate) async fn heard(&self) {
+        heard_by(self.verifiers, &self.redis, OBSERVER).await;
     }
 
     /// What the protected server received.
@@ -326,10 +339,12 @@ fn mcp_url(ports: Ports) -> String {
     format!("https://echo.{DOMAIN}:{}/mcp", ports.https)
 }
 
-/// The shipped Redis users, with the passwords of these tests.
+/// The shipped Redis users, with the passwords of these tests, and one who looks on.
 fn users() -> Vec<String> {
     let text = std::fs::read_to_string(deploy().join("redis/users.acl")).unwrap();
+    let observer = "user observer on nopass ~* &* +@all";
     text.lines()
+        .chain([observer])
         .filter(|line| !line.starts_with('#') && !line.is_empty())
         .map(|line| {
             line.replace("#REDIS_PASSWORD ", &format!(">{PASSWORD} "))

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use mcp_gateway_store::testing::RedisServer;
 use redis::cmd;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     net::TcpStream,
 };
 
-/// Waits until these users have heard all that has happened up to now.
+/// Waits until so many verifiers have heard all that has happened up to now.
 ///
 /// A verifier sends Redis a `PING` only when the one before was answered, and hears the news in the order in which Redis sends
 /// them. When Redis was asked for three of them from now on, the second was answered; and that answer came behind all news of
 /// what happened before.
-pub(crate) async fn heard_by(redis: &RedisServer, users: &[&str]) {
-    let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).await.unwrap();
-    stream.write_all(b"MONITOR\r\n").await.unwrap();
-    let mut said = BufReader::new(stream).lines();
+///
+/// `login` is that of a user who may look: nothing, or `name:password@`.
+pub(crate) async fn heard_by(verifiers: usize, redis: &RedisServer, login: &str) {
+    let mut said = monitor(redis.port(), login).await;
     let mut questions: BTreeMap<String, usize> = BTreeMap::new();
     loop {
         let line = said.next_line().await.unwrap().unwrap();
@@ -25,15 +25,26 @@ pub(crate) async fn heard_by(redis: &RedisServer, users: &[&str]) {
             continue;
         };
         *questions.entry(address.to_owned()).or_default() += 1;
-        let followers = followers(redis);
-        let has_heard = |user: &&str| {
-            let mut addresses = followers.iter().filter(|(_, name)| name == *user);
-            addresses.any(|(address, _)| questions.get(address).is_some_and(|asked| *asked >= 3))
-        };
-        if users.iter().all(has_heard) {
+        let followers = followers(redis, login);
+        let has_heard = |address: &String| questions.get(address).is_some_and(|asked| *asked >= 3);
+        if followers.len() == verifiers && followers.iter().all(has_heard) {
             return;
         }
     }
+}
+
+/// What Redis is asked from now on.
+async fn monitor(port: u16, login: &str) -> Lines<BufReader<TcpStream>> {
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    let login = login.trim_end_matches('@').split_once(':');
+    let login = login.map(|(name, password)| format!("AUTH {name} {password}\r\n"));
+    for command in login.into_iter().chain(["MONITOR\r\n".to_owned()]) {
+        stream.write_all(command.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_line(&mut answer).await.unwrap();
+        assert_eq!(answer, "+OK\r\n", "{command}");
+    }
+    stream.lines()
 }
 
 /// The address that a `PING` came from, in a line such as `+1763719200.123456 [0 127.0.0.1:40000] "PING"`.
@@ -43,20 +54,22 @@ fn asks(line: &str) -> Option<&str> {
     question.eq_ignore_ascii_case("\"ping\"").then_some(address)
 }
 
-/// The connections on which Redis sends news, and whose they are.
-pub(crate) fn followers(redis: &RedisServer) -> Vec<(String, String)> {
-    let list: String = cmd("CLIENT").arg("LIST").query(&mut redis.connection()).unwrap();
-    let client = |line: &str| {
+/// The addresses of the connections on which Redis sends news.
+pub(crate) fn followers(redis: &RedisServer, login: &str) -> Vec<String> {
+    let client = redis::Client::open(redis.url_for(login)).unwrap();
+    let list: String = cmd("CLIENT")
+        .arg("LIST")
+        .query(&mut client.get_connection().unwrap())
+        .unwrap();
+    let address = |line: &str| {
         let fields: BTreeMap<_, _> = line
             .split(' ')
             .filter_map(|field| field.split_once('='))
             .collect();
-        let owned = |name: &str| fields.get(name).map(|value| (*value).to_owned());
         let follows = fields.get("flags")?.contains('t');
-        follows.then_some(())?;
-        Some((owned("addr")?, owned("user")?))
+        follows.then(|| fields.get("addr").map(|address| (*address).to_owned()))?
     };
-    list.lines().filter_map(client).collect()
+    list.lines().filter_map(address).collect()
 }
 
 /// How often Redis was asked for something.
