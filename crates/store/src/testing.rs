@@ -31,6 +31,13 @@ const FIRST: u16 = 10_000;
 const RANGE: u16 = 20;
 const RANGES: u32 = 1100;
 
+/// The settings that name certificates, and their files.
+const CERTIFICATES: [(&str, &str); 3] = [
+    ("tls-cert-file", "server.crt"),
+    ("tls-key-file", "server.key"),
+    ("tls-ca-cert-file", "ca.crt"),
+];
+
 /// What kind of redis-server is wanted.
 #[derive(Clone, Debug, Default)]
 pub struct RedisSetup {
@@ -38,8 +45,10 @@ pub struct RedisSetup {
     pub password: Option<String>,
     /// Lines of an ACL file; comments are left out.
     pub acl: Vec<String>,
-    /// Speak TLS only, with a certificate for `localhost` from an authority made for this server.
+    /// Speak TLS only, with a certificate for `localhost` and 127.0.0.1 from an authority made for this server.
     pub tls: bool,
+    /// With `tls`: a directory with certificates that several servers share, in place of its own.
+    pub certificates: Option<PathBuf>,
     /// Keep everything in an append-only file, so that a restart forgets nothing.
     pub persistent: bool,
     /// Further settings, one `name value` each.
@@ -72,7 +81,7 @@ impl RedisServer {
     #[must_use]
     pub fn with(setup: RedisSetup) -> Self {
         let directory = must(tempfile::tempdir(), "a directory for redis-server");
-        if setup.tls {
+        if setup.tls && setup.certificates.is_none() {
             must(
                 tls::write_certificates(directory.path()),
                 "certificates for redis-server",
@@ -144,7 +153,8 @@ impl RedisServer {
     /// The certificate of the authority, if it speaks TLS.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
-        self.directory.path().join("ca.crt")
+        let shared = self.setup.certificates.as_deref();
+        shared.unwrap_or(self.directory.path()).join("ca.crt")
     }
 
     /// Ends it at once, as a crash does.
@@ -303,12 +313,9 @@ fn spawn(port: u16, setup: &RedisSetup, directory: &Path) -> Result<Child, Strin
             "--tls-auth-clients",
             "no",
         ]);
-        for (setting, file) in [
-            ("--tls-cert-file", "server.crt"),
-            ("--tls-key-file", "server.key"),
-            ("--tls-ca-cert-file", "ca.crt"),
-        ] {
-            command.arg(setting).arg(directory.join(file));
+        let certificates = setup.certificates.as_deref().unwrap_or(directory);
+        for (setting, file) in CERTIFICATES {
+            command.arg(format!("--{setting}")).arg(certificates.join(file));
         }
     } else {
         command.args(["--port", &port.to_string()]);
@@ -357,6 +364,13 @@ fn wait_until_ready(log: ChildStdout, ready: &str) -> Result<(), String> {
         said.push('\n');
     }
     Err(said)
+}
+
+/// Certificates that several servers share.
+fn shared_certificates() -> TempDir {
+    let directory = must(tempfile::tempdir(), "a directory for certificates");
+    must(tls::write_certificates(directory.path()), "certificates");
+    directory
 }
 
 /// Looks again and again until it is so.

@@ -1,8 +1,9 @@
 //! A real cluster of six processes: three masters, each with a replica.
 
 use redis::Value;
+use tempfile::TempDir;
 
-use super::{RedisServer, RedisSetup, free_port, must, until};
+use super::{RedisServer, RedisSetup, free_port, must, shared_certificates, until};
 use crate::redis::RedisOptions;
 
 /// How many masters there are, and how many replicas.
@@ -17,6 +18,7 @@ const NODE_TIMEOUT: u32 = 1000;
 pub struct RedisCluster {
     /// The masters first; the replica of each stands as far behind.
     nodes: Vec<RedisServer>,
+    certificates: Option<TempDir>,
 }
 
 impl RedisCluster {
@@ -35,8 +37,16 @@ impl RedisCluster {
     /// When redis-server is missing, or the nodes do not come together.
     #[must_use]
     pub fn with(setup: &RedisSetup) -> Self {
-        let nodes: Vec<_> = (0..2 * MASTERS).map(|_| start_node(setup)).collect();
-        let cluster = Self { nodes };
+        let certificates = setup.tls.then(shared_certificates);
+        let mut setup = setup.clone();
+        if let Some(directory) = &certificates {
+            setup.certificates = Some(directory.path().to_owned());
+            setup
+                .settings
+                .extend(["tls-cluster yes", "tls-replication yes"].map(str::to_owned));
+        }
+        let nodes = (0..2 * MASTERS).map(|_| start_node(&setup)).collect();
+        let cluster = Self { nodes, certificates };
         cluster.join();
         cluster
     }
@@ -55,13 +65,20 @@ impl RedisCluster {
             .iter()
             .map(|node| format!("127.0.0.1:{}", node.port()))
             .collect();
-        format!("redis+cluster://{user}{}", hosts.join(","))
+        let scheme = if self.certificates.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
+        format!("{scheme}+cluster://{user}{}", hosts.join(","))
     }
 
     /// The options that reach it.
     #[must_use]
     pub fn options(&self) -> RedisOptions {
-        RedisOptions::new(self.url())
+        let mut options = RedisOptions::new(self.url());
+        options.tls_ca_file = self.certificates.is_some().then(|| self.nodes[0].ca_file());
+        options
     }
 
     /// The nodes: three masters first, then the replica of each.

@@ -4,13 +4,16 @@ use std::{
     collections::HashMap,
     fs,
     net::{Ipv4Addr, TcpStream},
+    path::Path,
     process::{Child, Command},
 };
 
 use mcp_gateway_model::secret::Secret;
 use tempfile::TempDir;
 
-use super::{RedisServer, RedisSetup, door::Door, free_port, must, run, until};
+use super::{
+    CERTIFICATES, RedisServer, RedisSetup, door::Door, free_port, must, run, shared_certificates, until,
+};
 use crate::redis::RedisOptions;
 
 /// The name under which the sentinels watch the master.
@@ -21,7 +24,7 @@ const DOWN_AFTER: u32 = 1000;
 /// What kind of master with replicas is wanted.
 #[derive(Clone, Debug)]
 pub struct ReplicatedSetup {
-    /// How each Redis is set up: no TLS.
+    /// How each Redis is set up; with TLS the sentinels speak it, too.
     pub redis: RedisSetup,
     /// How many replicas there are.
     pub replicas: usize,
@@ -50,13 +53,15 @@ pub struct ReplicatedRedis {
     sentinels: Vec<Sentinel>,
     door: Option<Door>,
     setup: ReplicatedSetup,
+    _certificates: Option<TempDir>,
 }
 
 #[derive(Debug)]
 struct Sentinel {
     child: Child,
     port: u16,
-    password: Option<String>,
+    /// What leads there.
+    url: RedisOptions,
     _directory: TempDir,
 }
 
@@ -75,7 +80,12 @@ impl ReplicatedRedis {
     /// # Panics
     /// When redis-server is missing, or they do not come together.
     #[must_use]
-    pub fn with(setup: ReplicatedSetup) -> Self {
+    pub fn with(mut setup: ReplicatedSetup) -> Self {
+        let certificates = setup.redis.tls.then(shared_certificates);
+        if let Some(directory) = &certificates {
+            setup.redis.certificates = Some(directory.path().to_owned());
+            setup.redis.settings.push("tls-replication yes".to_owned());
+        }
         let master = RedisServer::with(of(&setup, None));
         let door = setup.door.then(|| Door::to(master.port()));
         let port = door.as_ref().map_or(master.port(), Door::port);
@@ -90,6 +100,7 @@ impl ReplicatedRedis {
             sentinels,
             door,
             setup,
+            _certificates: certificates,
         };
         until("the sentinels know each other and the replicas", || {
             all.sentinels
@@ -113,14 +124,15 @@ impl ReplicatedRedis {
             .iter()
             .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
             .collect();
-        format!("redis+sentinel://{user}{}/{NAME}", hosts.join(","))
+        format!("{}+sentinel://{user}{}/{NAME}", self.scheme(), hosts.join(","))
     }
 
     /// The options of somebody who knows of one sentinel only.
     #[must_use]
     pub fn options_of_sentinel(&self, place: usize) -> RedisOptions {
         let mut options = self.options();
-        options.url = format!("redis+sentinel://127.0.0.1:{}/{NAME}", self.sentinels[place].port);
+        let port = self.sentinels[place].port;
+        options.url = format!("{}+sentinel://127.0.0.1:{port}/{NAME}", self.scheme());
         options
     }
 
@@ -129,8 +141,13 @@ impl ReplicatedRedis {
     pub fn options(&self) -> RedisOptions {
         let mut options = RedisOptions::new(self.url());
         options.password = self.setup.redis.password.clone().map(Secret::presented);
+        options.tls_ca_file = self.setup.redis.tls.then(|| self.servers[0].ca_file());
         options.sentinel_password = self.setup.sentinel_password.clone().map(Secret::presented);
         options
+    }
+
+    const fn scheme(&self) -> &'static str {
+        if self.setup.redis.tls { "rediss" } else { "redis" }
     }
 
     /// All Redis processes; the one that was the first master comes first.
@@ -228,17 +245,34 @@ fn of(setup: &ReplicatedSetup, master: Option<u16>) -> RedisSetup {
     redis
 }
 
+/// A sentinel that speaks TLS only, with everybody.
+fn tls_lines(port: u16, certificates: &Path) -> Vec<String> {
+    let mut lines = vec![
+        "port 0".to_owned(),
+        format!("tls-port {port}"),
+        "tls-replication yes".to_owned(),
+        "tls-auth-clients no".to_owned(),
+    ];
+    let files = CERTIFICATES.iter();
+    lines.extend(files.map(|(setting, file)| format!("{setting} {}", certificates.join(file).display())));
+    lines
+}
+
 impl Sentinel {
     fn start(master: u16, setup: &ReplicatedSetup) -> Self {
         let directory = must(tempfile::tempdir(), "a directory for a sentinel");
         for _ in 0..20 {
             let port = free_port();
             if let Some(child) = Self::spawn(port, master, setup, &directory) {
-                let password = setup.sentinel_password.clone();
+                let scheme = if setup.redis.tls { "rediss" } else { "redis" };
+                let mut url = RedisOptions::new(format!("{scheme}://127.0.0.1:{port}"));
+                url.password = setup.sentinel_password.clone().map(Secret::presented);
+                let certificates = setup.redis.certificates.as_ref();
+                url.tls_ca_file = certificates.map(|directory| directory.join("ca.crt"));
                 return Self {
                     child,
                     port,
-                    password,
+                    url,
                     _directory: directory,
                 };
             }
@@ -247,14 +281,17 @@ impl Sentinel {
     }
 
     fn spawn(port: u16, master: u16, setup: &ReplicatedSetup, directory: &TempDir) -> Option<Child> {
-        let mut lines = vec![
-            format!("port {port}"),
+        let mut lines = match &setup.redis.certificates {
+            None => vec![format!("port {port}")],
+            Some(directory) => tls_lines(port, directory),
+        };
+        lines.extend([
             "bind 127.0.0.1".to_owned(),
             format!("dir {}", directory.path().display()),
             format!("sentinel monitor {NAME} 127.0.0.1 {master} 2"),
             format!("sentinel down-after-milliseconds {NAME} {DOWN_AFTER}"),
             format!("sentinel failover-timeout {NAME} 5000"),
-        ];
+        ]);
         if let Some(password) = &setup.redis.password {
             lines.push(format!("sentinel auth-pass {NAME} {password}"));
         }
@@ -269,13 +306,9 @@ impl Sentinel {
     }
 
     fn connection(&self) -> redis::Connection {
-        let password = self.password.as_ref();
-        let login = password.map_or(String::new(), |password| format!(":{password}@"));
-        let client = redis::Client::open(format!("redis://{login}127.0.0.1:{}", self.port));
-        must(
-            must(client, "an address").get_connection(),
-            "a connection to a sentinel",
-        )
+        let client = self.url.address().map(redis::Client::open);
+        let client = must(must(client, "an address"), "a client");
+        must(client.get_connection(), "a connection to a sentinel")
     }
 
     fn state(&self) -> HashMap<String, String> {

@@ -90,6 +90,28 @@ async fn store_and_reader_work_on_a_cluster_whose_nodes_want_a_password() {
     assert!(matches!(answer, Err(StoreError::Refused(_))), "{answer:?}");
 }
 
+#[tokio::test]
+async fn a_cluster_that_speaks_tls_only_is_reached_with_its_authority_and_not_without() {
+    let cluster = RedisCluster::with(&RedisSetup {
+        tls: true,
+        ..RedisSetup::default()
+    });
+    let options = cluster.options();
+    let store = RedisStore::connect(&options).unwrap();
+    let walked = walk(&store).await;
+    still_there(&store, &walked).await;
+    let reader = RedisReader::connect(&options).unwrap();
+    assert_eq!(
+        reader.grant(&walked.grant.id, NOW).await.unwrap(),
+        Some(walked.grant)
+    );
+    let answer = RedisStore::connect(&RedisOptions::new(cluster.url()))
+        .unwrap()
+        .health(NOW)
+        .await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+}
+
 /// Grants whose ids lie in every part of the cluster.
 async fn many_grants(store: &RedisStore) -> Vec<Grant> {
     let client = client();

@@ -172,6 +172,31 @@ async fn passwords_of_redis_and_of_the_sentinels_are_two() {
 }
 
 #[tokio::test]
+async fn redis_and_sentinels_that_speak_tls_only_are_reached_with_their_authority_and_not_without() {
+    let redis = ReplicatedRedis::with(ReplicatedSetup {
+        redis: RedisSetup {
+            tls: true,
+            ..RedisSetup::default()
+        },
+        replicas: 1,
+        sentinel_password: Some("of-sentinels".into()),
+        ..ReplicatedSetup::default()
+    });
+    let (store, reader) = both(&redis);
+    let (grant, _) = begun(&store, grant()).await;
+    assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+    let watch = reader.watch().unwrap();
+    until("grants are remembered", async || {
+        watch.has_lease(moment(&SystemClock))
+    })
+    .await;
+    let mut without = redis.options();
+    without.tls_ca_file = None;
+    let answer = RedisStore::connect(&without).unwrap().health(NOW).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
 async fn two_of_three_sentinels_are_enough_and_none_is_for_those_who_know_the_master() {
     let mut redis = ReplicatedRedis::start();
     redis.kill_sentinel(0);
