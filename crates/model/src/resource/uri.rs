@@ -36,6 +36,35 @@ impl ResourceUri {
     }
 
     fn read(text: &str, http_is_fine: impl Fn(&Url) -> bool) -> Result<Self, BadResource> {
+        // what was written here comes back as it was, in every record and every token
+        Self::canonical(text).map_or_else(|| Self::take_apart(text, http_is_fine), Ok)
+    }
+
+    /// Reads a URI that is plainly in canonical form: https, a name of letters, digits and hyphens, no port, and a path in which
+    /// nothing is encoded. `None` for everything else, which has to be looked at more closely.
+    fn canonical(text: &str) -> Option<Self> {
+        const SCHEME: &str = "https://";
+        let rest = text.strip_prefix(SCHEME).filter(|_| text.len() <= 2048)?;
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let is_label = |label: &str| {
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            !label.is_empty() && label.len() <= 63 && !label.starts_with("xn--") && label.bytes().all(fits)
+        };
+        let top = host.rsplit('.').next().unwrap_or(host);
+        // an address would be written with a number there
+        let is_name = host.len() <= 253
+            && host.split('.').all(is_label)
+            && top.starts_with(|c: char| c.is_ascii_lowercase());
+        let in_path = |b: u8| b.is_ascii_alphanumeric() || b"/-._~".contains(&b);
+        let is_path = path.bytes().all(in_path) && !path.ends_with('/') && !is_ambiguous(path);
+        (is_name && is_path).then(|| Self {
+            text: text.to_owned(),
+            host: SCHEME.len(),
+            path: SCHEME.len() + host.len(),
+        })
+    }
+
+    fn take_apart(text: &str, http_is_fine: impl Fn(&Url) -> bool) -> Result<Self, BadResource> {
         if text.len() > 2048 || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(BadResource::Characters);
         }
@@ -192,7 +221,67 @@ pub enum BadResource {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Whether what is taken for canonical is what taking it apart gives.
+    fn agrees(text: &str) -> bool {
+        let apart = || ResourceUri::take_apart(text, |_| true);
+        ResourceUri::canonical(text).is_none_or(|canonical| apart() == Ok(canonical))
+    }
+
+    proptest! {
+        #[test]
+        fn what_looks_canonical_is(
+            text in "https?://([a-z0-9-]{1,4}\\.){0,2}[a-zA-Z0-9._-]{1,8}(:[0-9]{1,5})?(/[a-zA-Z0-9._~%;-]{0,4}){0,4}",
+        ) {
+            prop_assert!(agrees(&text));
+        }
+    }
+
+    #[test]
+    fn names_that_mean_something_else_do_not_look_canonical() {
+        for host in [
+            "1.2.3.4",
+            "127.1",
+            "0x7f.1",
+            "a.0x1",
+            "a.1",
+            "2130706433",
+            "xn--nxasmq6b",
+            "a.xn--p1ai",
+            "a..b",
+            "a.",
+            ".a",
+            "-",
+            "a_b.example",
+            "A.example",
+            "a.example:443",
+            "u@a.example",
+            "[::1]",
+            "",
+        ] {
+            let text = format!("https://{host}/mcp");
+            assert!(agrees(&text), "{host}");
+            assert!(ResourceUri::canonical(&text).is_none(), "{host}");
+        }
+        for text in [
+            "https://a-b.example.com/mcp",
+            "https://h1.example",
+            "https://localhost/a/b.c~d",
+        ] {
+            assert!(agrees(text) && ResourceUri::canonical(text).is_some(), "{text}");
+        }
+        for text in [
+            "https://a.example/",
+            "https://a.example/a//b",
+            "https://a.example/a/../b",
+            "https://a.example?b",
+        ] {
+            assert!(ResourceUri::canonical(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn case_default_port_trailing_slash_and_query_do_not_matter() {
