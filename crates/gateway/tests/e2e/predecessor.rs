@@ -168,6 +168,7 @@ async fn a_client_of_its_documented_endpoints_works_without_sending_resource() {
         .await
         .unwrap();
     assert_eq!(revoked.status(), StatusCode::OK);
+    world.heard().await;
     assert_eq!(
         status(&http, &mcp_url, Some(access)).await,
         StatusCode::UNAUTHORIZED

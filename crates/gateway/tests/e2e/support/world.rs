@@ -26,8 +26,6 @@ pub(crate) enum Layout {
 }
 
 pub(crate) const PASSWORD: &str = "the-password-of-the-auth-server";
-/// Somebody who may look at all that Redis is asked.
-const OBSERVER: &str = "observer:any@";
 const VERIFIER_PASSWORD: &str = "the-password-of-the-verifier";
 
 /// A whole installation.
@@ -39,6 +37,8 @@ pub(crate) struct World {
     pub(crate) redis: RedisServer,
     /// How many processes verify.
     verifiers: usize,
+    /// Somebody who may look at all that Redis is asked, with a password.
+    observer: String,
     /// What an operator's commands are told.
     operator: Settings,
     sample: RunningSample,
@@ -124,7 +124,7 @@ impl World {
             legacy_endpoints: settings.contains(&("LEGACY_ENDPOINTS", "true".to_owned())),
         };
         let traefik = Traefik::start(ground.directory.path(), ground.ports, &upstreams).await;
-        Self::assemble(ground, traefik, gateway, operator).await
+        Self::assemble(ground, traefik, gateway, (operator, "observer:any@")).await
     }
 
     /// What the predecessor's users have: its documented `.env` file, its documented labels, and `serve` in its place.
@@ -139,10 +139,16 @@ impl World {
         let github = ground.github_settings();
         let (process, url) = ground.spawn("serve", &[&github]).await;
         let traefik = Traefik::with_predecessor_labels(&ground, &url).await;
-        Self::assemble(ground, traefik, vec![process], github).await
+        let observer = format!("default:{PASSWORD}@");
+        Self::assemble(ground, traefik, vec![process], (github, &observer)).await
     }
 
-    async fn assemble(ground: Ground, traefik: Traefik, gateway: Vec<Process>, operator: Settings) -> Self {
+    async fn assemble(
+        ground: Ground,
+        traefik: Traefik,
+        gateway: Vec<Process>,
+        (operator, observer): (Settings, &str),
+    ) -> Self {
         let Ground {
             directory,
             ports,
@@ -160,6 +166,7 @@ impl World {
             gateway,
             redis,
             verifiers,
+            observer: observer.to_owned(),
             operator,
             sample,
             _github: github,
@@ -197,7 +204,7 @@ impl World {
 
     /// Waits until every process that verifies has heard all that has happened.
     pub(crate) async fn heard(&self) {
-        heard_by(self.verifiers, &self.redis, OBSERVER).await;
+        heard_by(self.verifiers, &self.redis, &self.observer).await;
     }
 
     /// What the protected server received.
