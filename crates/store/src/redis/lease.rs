@@ -78,12 +78,13 @@ impl Lease {
         *self.proven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Renews the lease by a write on `connection`, if it is due. Of many at once, one writes.
+    /// Renews the lease by a write on `connection`, if it is due. Of many at once, one writes, and the others go on for as long as
+    /// the lease runs.
     ///
     /// # Errors
     /// The write was refused, or acknowledged by too few.
     pub(super) async fn keep(&self, connection: &mut MultiplexedConnection) -> Answer<()> {
-        if self.is_fresh() {
+        if self.is_fresh() || (self.holds() && self.renewing.is_taken()) {
             return Ok(());
         }
         self.renewing.once(|| self.renew(connection)).await

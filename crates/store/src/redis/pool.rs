@@ -30,6 +30,14 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// What was read on it, if it may still be believed.
+    pub(super) fn believed<T>(&self, answer: T) -> Answer<T> {
+        match &self.lease {
+            Some(lease) if !lease.holds() => Err(unavailable("the answer came too late to be believed")),
+            _ => Ok(answer),
+        }
+    }
+
     /// Renews the lease, where there is one and it is due.
     pub(super) async fn believe(&mut self) -> Answer<()> {
         match self.lease.clone() {

@@ -170,7 +170,11 @@ impl RedisReader {
             return Ok(());
         }
         let key = self.keys.schema();
-        let mark: Option<Raw> = self.ask_on(Arc::clone(line), cmd("GET").arg(&key)).await?;
+        let holder = match &*self.route {
+            Route::Cluster(_) => self.line(&self.node(&key).await?).await?,
+            _ => Arc::clone(line),
+        };
+        let mark: Option<Raw> = self.ask_on(holder, cmd("GET").arg(&key)).await?;
         if let Some(mark) = mark {
             check_schema(&key, &mark)?;
             line.checked.store(true, Ordering::Release);

@@ -5,19 +5,22 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use redis::{aio::MultiplexedConnection, cmd};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     faults::{map, unavailable},
     majority::ask_all,
     node::{Dialer, Node},
 };
-use crate::{engine::Answer, verbs::StoreError};
+use crate::engine::Answer;
 
 /// For how long an answer counts. An operator's failover is followed within this time.
 const FRESH: Duration = Duration::from_millis(500);
@@ -30,20 +33,31 @@ pub(super) struct Sentinels {
     asked: Vec<Sentinel>,
     name: String,
     known: Mutex<Known>,
+    /// Held by whoever asks.
+    asking: tokio::sync::Mutex<()>,
     /// The master failed since they were asked.
     doubted: AtomicBool,
 }
 
 struct Sentinel {
     node: Node,
-    line: Mutex<Option<MultiplexedConnection>>,
+    line: tokio::sync::Mutex<Option<MultiplexedConnection>>,
 }
 
 #[derive(Default)]
 struct Known {
     named: Option<Named>,
     asked_at: Option<Instant>,
-    fault: Option<StoreError>,
+}
+
+/// Whether the sentinels have to be asked.
+enum Need {
+    /// What they said counts.
+    None(Node),
+    /// Somebody should ask again.
+    Fresher(Node),
+    /// Nothing is known that counts.
+    Urgent,
 }
 
 /// A master, and the number of the configuration in which it is.
@@ -58,13 +72,14 @@ impl Sentinels {
     pub(super) fn new(dialer: Dialer, nodes: Vec<Node>, name: String) -> Self {
         let asked = nodes.into_iter().map(|node| Sentinel {
             node,
-            line: Mutex::new(None),
+            line: tokio::sync::Mutex::new(None),
         });
         Self {
             dialer,
             asked: asked.collect(),
             name,
-            known: Mutex::new(Known::default()),
+            known: Mutex::default(),
+            asking: tokio::sync::Mutex::new(()),
             doubted: AtomicBool::new(false),
         }
     }
@@ -74,29 +89,52 @@ impl Sentinels {
         self.doubted.store(true, Ordering::Release);
     }
 
-    /// The master. When no sentinel answers, the one that was named last.
+    /// The master. When no sentinel answers, the one that was named last. While somebody asks, others go on with that one, unless
+    /// it is in doubt.
     pub(super) async fn master(&self) -> Answer<Node> {
-        let mut known = self.known.lock().await;
-        let age = known.asked_at.map(|at| at.elapsed());
-        let due = match age {
-            None => true,
-            Some(age) if self.doubted.load(Ordering::Acquire) => age >= PAUSE,
-            Some(age) => age >= FRESH,
+        let named = match self.need() {
+            Need::None(named) => return Ok(named),
+            Need::Fresher(named) => Some(named),
+            Need::Urgent => None,
         };
-        if due {
-            self.doubted.store(false, Ordering::Release);
-            let (answers, fault) = ask_all(self.asked.iter().map(|sentinel| self.ask(sentinel))).await;
-            known.asked_at = Some(Instant::now());
-            known.fault = fault;
-            known.learn(answers, self.asked.len());
-        }
+        let _asking = match (self.asking.try_lock(), named) {
+            (Ok(asking), _) => asking,
+            (Err(_), Some(named)) => return Ok(named),
+            (Err(_), None) => {
+                let asking = self.asking.lock().await;
+                if let Need::None(named) = self.need() {
+                    return Ok(named);
+                }
+                asking
+            }
+        };
+        self.doubted.store(false, Ordering::Release);
+        let (answers, fault) = ask_all(self.asked.iter().map(|sentinel| self.ask(sentinel))).await;
+        let mut known = self.known();
+        known.asked_at = Some(Instant::now());
+        known.learn(answers, self.asked.len());
         match &known.named {
             Some(named) => Ok(named.node.clone()),
-            None => Err(known
-                .fault
-                .clone()
-                .unwrap_or_else(|| unavailable("no sentinel was asked"))),
+            None => Err(fault.unwrap_or_else(|| unavailable("no sentinel was asked"))),
         }
+    }
+
+    /// Whether they have to be asked.
+    fn need(&self) -> Need {
+        let known = self.known();
+        let (Some(named), Some(asked_at)) = (&known.named, known.asked_at) else {
+            return Need::Urgent;
+        };
+        let (age, named) = (asked_at.elapsed(), named.node.clone());
+        match self.doubted.load(Ordering::Acquire) {
+            true if age >= PAUSE => Need::Urgent,
+            false if age >= FRESH => Need::Fresher(named),
+            _ => Need::None(named),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection that does not answer in time is not put back.

@@ -36,6 +36,11 @@ impl<T: Clone> Turns<T> {
         outcome
     }
 
+    /// Whether somebody does the work just now.
+    pub(super) fn is_taken(&self) -> bool {
+        self.turn.try_lock().is_err()
+    }
+
     fn last(&self) -> (u64, Option<T>) {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -110,8 +110,9 @@ impl Wires {
                 Ok(answer) => {
                     if has_written(&answer) {
                         self.replicated(&mut wire).await?;
+                        return Ok(answer);
                     }
-                    return Ok(answer);
+                    return wire.believed(answer);
                 }
                 Err(fault) => fault,
             };
@@ -242,7 +243,7 @@ impl Wires {
         }
         let mut wire = self.connection(node).await?;
         let fault = match gets.query_async(&mut **wire).await {
-            Ok(values) => return Ok(values),
+            Ok(values) => return wire.believed(values),
             Err(fault) => fault,
         };
         if self.redirect(&fault, node).is_none() {
