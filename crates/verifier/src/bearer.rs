@@ -15,22 +15,12 @@ pub(crate) struct Bearer<'r>(&'r [u8]);
 impl<'r> Bearer<'r> {
     /// Reads the one `Authorization` header.
     pub(crate) fn read(headers: &'r HeaderMap) -> Result<Self, Reason> {
-        let mut values = headers.get_all(header::AUTHORIZATION);
-        let value = match (values.next(), values.next()) {
-            (None, _) => return Err(Reason::NoToken),
-            (Some(_), Some(_)) => return Err(Reason::SeveralCredentials),
-            (Some(value), None) => value.as_bytes(),
-        };
-        let scheme_ends = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
-        let (scheme, rest) = value.split_at(scheme_ends);
-        if !scheme.eq_ignore_ascii_case(b"bearer") {
-            return Err(Reason::NoToken);
+        let token = presented(headers)?;
+        if is_b64token(token) {
+            Ok(Self(token))
+        } else {
+            Err(Reason::Malformed)
         }
-        let token = rest.trim_ascii();
-        if token.is_empty() || token.len() > MOST || !is_b64token(token) {
-            return Err(Reason::Malformed);
-        }
-        Ok(Self(token))
     }
 
     /// The token itself, for checking it and for a server behind that may have it.
@@ -45,7 +35,28 @@ impl<'r> Bearer<'r> {
     }
 }
 
-/// `b64token` of RFC 6750 §2.1. Every request has one of several hundred characters, so this is written for a processor that
+/// What stands in the place of the token in the one `Authorization` header, whatever it is made of. Enough for finding what was
+/// read as a token before.
+pub(crate) fn presented(headers: &HeaderMap) -> Result<&[u8], Reason> {
+    let mut values = headers.get_all(header::AUTHORIZATION);
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Err(Reason::NoToken),
+        (Some(_), Some(_)) => return Err(Reason::SeveralCredentials),
+        (Some(value), None) => value.as_bytes(),
+    };
+    let scheme_ends = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(scheme_ends);
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(Reason::NoToken);
+    }
+    let token = rest.trim_ascii();
+    if token.is_empty() || token.len() > MOST {
+        return Err(Reason::Malformed);
+    }
+    Ok(token)
+}
+
+/// `b64token` of RFC 6750 §2.1. Tokens have several hundred characters, so this is written for a processor that
 /// looks at many of them at a time: in pieces, without a way out of the middle of one.
 fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|b| **b == b'=').count();

@@ -16,7 +16,7 @@ use mcp_gateway_store::{Mark, Moment, Watch};
 
 use crate::{
     access,
-    bearer::Bearer,
+    bearer::{Bearer, presented},
     identity::{Described, Identity},
     keys::VerifyingKey,
     memory::Name,
@@ -98,8 +98,7 @@ pub(crate) fn remembered(
     protected: &Arc<Protected>,
     now: Moment,
 ) -> Option<Rc<Holder>> {
-    let bearer = Bearer::read(headers).ok()?;
-    let name = worker.memory.name(bearer, protected)?;
+    let name = worker.memory.name(presented(headers).ok()?, protected)?;
     worker.memory.find(name, protected, now)
 }
 
@@ -115,7 +114,7 @@ pub(crate) async fn identify(
     let presented = Presented {
         head,
         bearer,
-        name: worker.memory.name(bearer, protected),
+        name: worker.memory.name(bearer.bytes(), protected),
         protected,
         now,
     };

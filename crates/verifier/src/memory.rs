@@ -11,7 +11,6 @@ use quick_cache::{
 };
 
 use crate::{
-    bearer::Bearer,
     fingerprint::{ByItself, Fingerprint, FingerprintKey},
     holder::Holder,
     settings::CacheSettings,
@@ -62,8 +61,8 @@ impl Memory {
     }
 
     /// What a credential is called here.
-    pub(crate) fn name(&self, bearer: Bearer<'_>, protected: &Arc<Protected>) -> Option<Name> {
-        let token = self.0.as_ref()?.key.of(bearer.bytes())?;
+    pub(crate) fn name(&self, bearer: &[u8], protected: &Arc<Protected>) -> Option<Name> {
+        let token = self.0.as_ref()?.key.of(bearer)?;
         Some(Name {
             token,
             place: Arc::as_ptr(protected).addr(),
