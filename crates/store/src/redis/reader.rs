@@ -19,7 +19,7 @@ use super::{
     faults::{map, unavailable},
     home::Home,
     inspect,
-    lease::{Leases, Terms},
+    lease::{Leases, Terms, identify},
     node::{Dialer, Node},
     options::{Reach, RedisOptions},
     proof::Proof,
@@ -66,6 +66,8 @@ struct Line {
     node: Node,
     connection: MultiplexedConnection,
     checked: AtomicBool,
+    /// The process at the other end; not looked for in a cluster, of which nothing is remembered.
+    run: Option<Arc<str>>,
     proof: Option<Proof>,
 }
 
@@ -216,13 +218,10 @@ impl RedisReader {
 
     /// What was read counts only if the lease still runs, and is remembered only if the news come from the same Redis.
     fn believed<T>(&self, line: &Arc<Line>, answer: T) -> Result<T, Fault> {
-        let Some(proof) = &line.proof else {
-            return Ok(answer);
-        };
-        if let Some(Some(tracker)) = self.tracker.get() {
-            tracker.compare(&proof.run);
+        if let (Some(Some(tracker)), Some(run)) = (self.tracker.get(), &line.run) {
+            tracker.compare(run);
         }
-        if proof.holds() {
+        if line.proof.as_ref().is_none_or(Proof::holds) {
             return Ok(answer);
         }
         self.hang_up(line);
@@ -253,15 +252,20 @@ impl RedisReader {
 
     async fn dial(&self, node: &Node) -> Answer<Line> {
         let mut connection = self.dialer.dial(node).await.map_err(|e| map(&e, ""))?;
-        let proof = match &self.leases {
-            None => None,
-            Some(leases) => Some(Proof::begin(&self.dialer, node, leases, &mut connection).await?),
+        let (run, proof) = match (&self.leases, &*self.route) {
+            (None, Route::Cluster(_)) => (None, None),
+            (None, _) => (Some(identify(&mut connection).await?.into()), None),
+            (Some(leases), _) => {
+                let proof = Proof::begin(&self.dialer, node, leases, &mut connection).await?;
+                (Some(Arc::clone(&proof.run)), Some(proof))
+            }
         };
         Ok(Line {
             thread: thread::current().id(),
             node: node.clone(),
             connection,
             checked: AtomicBool::new(false),
+            run,
             proof,
         })
     }

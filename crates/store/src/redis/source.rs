@@ -6,7 +6,7 @@ use redis::{PushInfo, RedisError, aio::MultiplexedConnection, cmd};
 use tokio::time;
 
 use super::{
-    lease::Leases,
+    lease::{Leases, identify},
     node::{Dialer, Node},
     proof::Proof,
     replication::Role,
@@ -39,6 +39,8 @@ pub(super) enum Fault {
 pub(super) struct Heard {
     pub(super) connection: MultiplexedConnection,
     node: Node,
+    /// Which process it leads to.
+    pub(super) run: Arc<str>,
     /// That the Redis is the one that is written to.
     pub(super) proof: Option<Arc<Proof>>,
 }
@@ -56,20 +58,21 @@ impl Source {
     async fn try_open(&self, hear: impl Fn(PushInfo) + Send + Sync + 'static) -> Result<Heard, Fault> {
         let node = self.route.node("").await?;
         let mut connection = self.dialer.dial_and_hear(&node, hear).await?;
-        let proof = match &self.leases {
+        let (run, proof) = match &self.leases {
             None => {
                 check_role(&mut connection).await?;
-                None
+                (identify(&mut connection).await?.into(), None)
             }
             Some(leases) => {
                 let proof = Proof::begin(&self.dialer, &node, leases, &mut connection).await?;
                 proof.keep().await?;
-                Some(Arc::new(proof))
+                (Arc::clone(&proof.run), Some(Arc::new(proof)))
             }
         };
         Ok(Heard {
             connection,
             node,
+            run,
             proof,
         })
     }

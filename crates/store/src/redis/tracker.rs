@@ -3,18 +3,22 @@
 //!
 //! Redis pushes what changed in one turn of its loop after it has written the answers of that turn. So an answer to `PING` proves
 //! that the news of all earlier turns have come, and no more: the lease counts from when the `PING` **before** was sent. Where
-//! replicas may have taken the place of the one that answers, it ends with the proof that they have not, too.
+//! replicas may have taken the place of the one that answers, it ends with the proof that they have not, too. A term begins only
+//! after news have come of a key that is written for it.
 
 use std::{
     io,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
 use mcp_gateway_model::clock::SystemClock;
 use mcp_gateway_watch::{Moment, Term, Watch};
-use redis::{PushInfo, PushKind, Value, aio::MultiplexedConnection, cmd};
+use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection, cmd};
 use tokio::{
     runtime,
     sync::oneshot,
@@ -33,6 +37,10 @@ const LEASE: u64 = 250;
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// How long to wait before a Redis is asked again that refused.
 const REFUSED_RETRY: Duration = Duration::from_secs(30);
+/// How often the key of this process is looked for, after how many looks it is written again, and when the broom may take it.
+const OWN_INTERVAL: Duration = Duration::from_secs(1);
+const OWN_LOOKS: u32 = 20;
+const OWN_LIFETIME: Duration = Duration::from_secs(60);
 /// Enough for a TLS handshake.
 const STACK: usize = 512 * 1024;
 
@@ -54,6 +62,7 @@ impl Tracker {
         let follower = Follower {
             source,
             grants: keys.grants(),
+            own: keys.lease(),
             watch: Arc::clone(&watch),
             run: Arc::clone(&run),
         };
@@ -95,8 +104,11 @@ struct Follower {
     source: Source,
     /// What the key of every grant begins with.
     grants: String,
+    /// A key of this process alone. It is written to find out whether news come at all, and is missed when databases were
+    /// swapped, of which Redis sends no news.
+    own: String,
     watch: Arc<Watch>,
-    /// The process that the news come from, where it may be another one than is read from.
+    /// The process that the news come from: another one may answer at the same address, and be read from.
     run: Arc<Mutex<Option<Arc<str>>>>,
 }
 
@@ -115,6 +127,7 @@ impl Follower {
                     let fault = tokio::select! {
                         fault = self.keep_lease(&heard, term) => fault,
                         fault = self.source.guard(&heard) => fault,
+                        fault = self.keep_own(&heard) => fault,
                     };
                     self.watch.lose(term);
                     fault
@@ -153,6 +166,8 @@ impl Follower {
         let news = Arc::new(News {
             watch: Arc::clone(&self.watch),
             grants: self.grants.clone(),
+            own: self.own.clone(),
+            of_own: AtomicBool::new(false),
             term: OnceLock::new(),
         });
         let ear = Arc::clone(&news);
@@ -163,17 +178,58 @@ impl Follower {
             .arg("ON")
             .arg("BCAST")
             .arg("PREFIX")
-            .arg(&self.grants);
+            .arg(&self.grants)
+            .arg("PREFIX")
+            .arg(&self.own);
         track.exec_async(&mut heard.connection).await?;
+        self.write_own(&mut heard.connection).await?;
+        // the answer to the first is certain to come after the news of the writing, that to the second after it was heard
+        for _ in 0..2 {
+            cmd("PING").exec_async(&mut heard.connection).await?;
+        }
+        if !news.of_own.load(Ordering::Acquire) {
+            return Err(Fault::Refused("it sends no news of what changes".into()));
+        }
         // before the term begins: nothing of another process is remembered in it
-        *self.run.lock().unwrap_or_else(PoisonError::into_inner) =
-            heard.proof.as_ref().map(|proof| Arc::clone(&proof.run));
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&heard.run));
         // after the answer: what is registered from here on is in the news
         let term = self.watch.begin();
         if news.term.set(term).is_err() {
             self.watch.lose(term);
         }
         Ok((heard, term))
+    }
+
+    async fn write_own(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        let mut set = cmd("SET");
+        set.arg(&self.own).arg(1).arg("PX").arg(OWN_LIFETIME.as_millis());
+        set.exec_async(connection).await
+    }
+
+    /// Looks whether the key of this process is still there, until the connection fails. If it is gone, so may be anything else.
+    async fn keep_own(&self, heard: &Heard) -> Fault {
+        let mut connection = heard.connection.clone();
+        let mut looked = 0_u32;
+        loop {
+            time::sleep(OWN_INTERVAL).await;
+            looked += 1;
+            let is_there = match cmd("EXISTS")
+                .arg(&self.own)
+                .query_async::<bool>(&mut connection)
+                .await
+            {
+                Ok(is_there) => is_there,
+                Err(fault) => return fault.into(),
+            };
+            if !is_there {
+                self.watch.flush();
+            }
+            if !is_there || looked.is_multiple_of(OWN_LOOKS) {
+                if let Err(fault) = self.write_own(&mut connection).await {
+                    return fault.into();
+                }
+            }
+        }
     }
 
     /// Renews the lease until the connection fails.
@@ -207,6 +263,9 @@ impl Follower {
 struct News {
     watch: Arc<Watch>,
     grants: String,
+    own: String,
+    /// Whether there was news of the key of this process.
+    of_own: AtomicBool,
     term: OnceLock<Term>,
 }
 
@@ -231,6 +290,10 @@ impl News {
             Value::SimpleString(text) => Some(text.as_str()),
             _ => None,
         };
+        if key == Some(self.own.as_str()) {
+            self.of_own.store(true, Ordering::Release);
+            return;
+        }
         let id = key.and_then(|key| key.strip_prefix(&self.grants)?.strip_suffix('}'));
         match id {
             Some(id) => self.watch.touch(id),
@@ -250,6 +313,8 @@ mod tests {
         let news = News {
             watch,
             grants: "mcpgw:grant:{".into(),
+            own: "mcpgw:lease:{own}".into(),
+            of_own: AtomicBool::new(false),
             term: OnceLock::from(term),
         };
         (news, term)
@@ -301,6 +366,15 @@ mod tests {
         let (news, _) = news();
         news.hear(&push(PushKind::Disconnection, vec![]));
         assert!(!news.watch.has_lease(NOW));
+    }
+
+    #[test]
+    fn news_of_the_key_of_this_process_end_nothing() {
+        let (news, _) = news();
+        let mark = news.watch.register("a");
+        news.hear(&push(PushKind::Invalidate, keys(&["mcpgw:lease:{own}"])));
+        assert!(mark.holds(&news.watch, NOW));
+        assert!(news.of_own.load(Ordering::Acquire));
     }
 
     #[test]

@@ -185,3 +185,30 @@ fn refusals(server: &RedisServer) -> usize {
     let entries: Vec<redis::Value> = log.query(&mut server.connection()).unwrap();
     entries.len()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_that_are_swapped_end_everything_that_is_remembered() {
+    let set = Set::start();
+    let (id, mark) = set.remembered().await;
+    let mut swap = redis::cmd("SWAPDB");
+    swap.arg(0).arg(1).exec(&mut set.server.connection()).unwrap();
+    wait("the swap is noticed", || !set.holds(&mark));
+    assert_eq!(set.reader.grant(&id, NOW).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verifier_that_may_not_write_its_own_key_gets_no_lease() {
+    let server = RedisServer::with(RedisSetup {
+        acl: vec![
+            "user default on nopass ~* &* +@all".into(),
+            "user verifier on >secret %R~* &* +@all".into(),
+        ],
+        ..RedisSetup::default()
+    });
+    let mut options = RedisOptions::new(server.url_for("verifier@"));
+    options.password = Some(Secret::presented("secret".into()));
+    let reader = RedisReader::connect(&options).unwrap();
+    let watch = reader.watch().unwrap();
+    wait("it tried to write", || refusals(&server) > 0);
+    assert!(!watch.has_lease(moment(&SystemClock)));
+}
