@@ -224,10 +224,9 @@ impl Follower {
             if !is_there {
                 self.watch.flush();
             }
-            if !is_there || looked.is_multiple_of(OWN_LOOKS) {
-                if let Err(fault) = self.write_own(&mut connection).await {
-                    return fault.into();
-                }
+            let is_due = !is_there || looked.is_multiple_of(OWN_LOOKS);
+            if is_due && let Err(fault) = self.write_own(&mut connection).await {
+                return fault.into();
             }
         }
     }
