@@ -1,13 +1,16 @@
 //! The verbs, written once for both engines.
 
 mod blocks;
+mod calls;
 mod client_lists;
 mod clients;
 mod devices;
 mod documents;
 mod grants;
+mod held;
 mod keys;
 mod logins;
+mod markers;
 mod once;
 mod refresh;
 mod unused_documents;
@@ -28,18 +31,28 @@ use mcp_gateway_watch::Watch;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    engine::{Answer, Engine, Raw},
+    engine::{Answer, Engine, Raw, Step},
     limits::Bucket,
     records::{Block, BrowserLogin, Document, KeyRing, Login, Rate, Sealed, StoredPublicKey},
     value::decode,
     verbs::{
-        Begun, Blocked, GrantReader, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation,
-        Store, Swapped, Taken, Warning,
+        Begun, Blocked, GrantReader, Health, Permit, Pin, Presented, Prolonged, Replaced, Store, Swapped,
+        Taken, Warning,
     },
 };
 
 pub(crate) use grants::living;
+pub use held::HeldGrant;
 pub(crate) use keys::published;
+
+/// Takes a permit; where one `of` is named, only if that is there.
+fn permit_step<E: Engine>(engine: &E, permit: Permit, of: Option<String>) -> Step {
+    Step::Permit {
+        key: engine.keys().permit(&permit.name),
+        bucket: Bucket::new(permit.rate),
+        of,
+    }
+}
 
 /// The record in bytes that were found under `key`, if any were.
 fn read<T: DeserializeOwned>(key: &str, bytes: Option<&Raw>) -> Answer<Option<T>> {
@@ -92,10 +105,6 @@ impl<E: Engine> Store for E {
 
     async fn entered_clients(&self, now: Timestamp) -> Answer<Vec<Client>> {
         client_lists::entered(self, now).await
-    }
-
-    async fn bound_unused_clients(&self, client: &Client, most: u32, now: Timestamp) -> Answer<u64> {
-        client_lists::bound_unused(self, client, most, now).await
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Answer<Option<Client>> {
@@ -162,22 +171,8 @@ impl<E: Engine> Store for E {
         grants::code(self, grant, digest, now).await
     }
 
-    async fn redeem(&self, grant: &GrantId, digest: &Digest, now: Timestamp) -> Answer<Redemption> {
-        grants::redeem(self, grant, digest, now).await
-    }
-
     async fn prolong(&self, id: &GrantId, until: Timestamp, now: Timestamp) -> Answer<Prolonged> {
         refresh::prolong(self, id, until, now).await
-    }
-
-    async fn rotate(
-        &self,
-        id: &GrantId,
-        presented: Presented,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Answer<Rotation> {
-        refresh::rotate(self, id, presented, until, now).await
     }
 
     async fn refresh_is_live(&self, id: &GrantId, presented: Presented, now: Timestamp) -> Answer<bool> {

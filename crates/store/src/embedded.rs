@@ -1,5 +1,6 @@
 //! The embedded engine: one file (or memory), one process, nothing to install.
 
+mod steps;
 mod tables;
 mod writer;
 
@@ -16,10 +17,10 @@ use mcp_gateway_watch::Watch;
 use redb::{Builder, Database, DatabaseError, backends::InMemoryBackend};
 
 use crate::{
-    engine::{Answer, Engine, Held, INDEX_SLACK, Raw, SLACK, Swap, Then, Value},
+    engine::{Answer, Bound, Done, Engine, Raw, SLACK, Step, Swap, Value},
     keys::Keys,
-    limits::{Bucket, Permit, ends_at},
-    value::{SCHEMA, check_schema, decode, encode},
+    limits::Bucket,
+    value::{SCHEMA, check_schema},
     verbs::{Health, StoreError, Warning},
 };
 use tables::{Reader, Tables};
@@ -208,36 +209,13 @@ impl Engine for EmbeddedStore {
     }
 
     async fn swap(&self, swaps: Vec<Swap>, now: Timestamp) -> Answer<bool> {
-        self.write(now, move |t| {
-            for swap in &swaps {
-                if let Held::Exactly(held) = &swap.held
-                    && t.get(&swap.key)? != *held
-                {
-                    return Ok(false);
-                }
-            }
-            for swap in swaps {
-                match swap.then {
-                    Then::Keep => {}
-                    Then::Put(value) => t.put(&swap.key, &value.bytes, swept_at(value.ends, SLACK))?,
-                    Then::Remove => drop(t.remove(&swap.key)?),
-                }
-            }
-            Ok(true)
-        })
-        .await
+        self.write(now, move |t| steps::swap(t, swaps)).await
     }
 
     async fn index(&self, key: String, member: &str, ends: Timestamp, now: Timestamp) -> Answer<()> {
-        let entry = format!("{key}{MEMBER}{member}");
-        self.write(now, move |t| {
-            let ends = swept_at(Some(ends), INDEX_SLACK);
-            if !t.stays_until(&entry, ends)? {
-                t.put(&entry, b"", ends)?;
-            }
-            Ok(())
-        })
-        .await
+        let member = member.to_owned();
+        self.write(now, move |t| steps::index(t, &key, &member, ends))
+            .await
     }
 
     async fn unindex(&self, key: String, member: &str) -> Answer<()> {
@@ -248,34 +226,19 @@ impl Engine for EmbeddedStore {
         self.read(|r| r.below(&format!("{key}{MEMBER}")))
     }
 
-    async fn soonest(&self, key: &str, most: u32, at_once: u32, now: Timestamp) -> Answer<Vec<String>> {
-        let mut living = self.read(|r| r.ends_below(&format!("{key}{MEMBER}")))?;
-        living.retain(|(ends, _)| *ends >= now.millis());
-        let too_many = living.len().saturating_sub(most as usize).min(at_once as usize);
-        if too_many == 0 {
-            return Ok(Vec::new());
-        }
-        living.sort_unstable();
-        living.truncate(too_many);
-        Ok(living.into_iter().map(|(_, member)| member).collect())
+    async fn soonest(&self, key: &str, bound: Bound, now: Timestamp) -> Answer<Vec<String>> {
+        let living = self.read(|r| r.ends_below(&format!("{key}{MEMBER}")))?;
+        Ok(steps::soonest(living, bound, now))
     }
 
     async fn take_permit(&self, key: String, bucket: Bucket, now: Timestamp) -> Answer<Option<Duration>> {
-        self.write(now, move |t| {
-            let held = t.get(&key)?.map(|bytes| decode(&key, &bytes)).transpose();
-            let taken = held.and_then(|full_at| match bucket.take(full_at, now) {
-                Permit::Wait(wait) => Ok((Some(wait), None)),
-                Permit::Taken(full_at) => Ok((None, Some((encode(&key, full_at)?, ends_at(full_at))))),
-            });
-            match taken {
-                Ok((wait, None)) => Ok(Ok(wait)),
-                Ok((wait, Some((bytes, ends)))) => t
-                    .put(&key, &bytes, swept_at(Some(ends), SLACK))
-                    .map(|()| Ok(wait)),
-                Err(fault) => Ok(Err(fault)),
-            }
-        })
-        .await?
+        self.write(now, move |t| steps::take_permit(t, &key, bucket, now))
+            .await?
+    }
+
+    /// One transaction, and so one commit.
+    async fn steps(&self, steps: Vec<Step>, now: Timestamp) -> Answer<Vec<Done>> {
+        self.write(now, move |t| steps::all(t, steps, now)).await?
     }
 
     async fn health(&self, _: Timestamp) -> Answer<Health> {

@@ -1,5 +1,7 @@
 //! What an engine has to be able to do. The verbs are written once, on top of this; their atomicity comes from here.
 
+mod steps;
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use mcp_gateway_model::clock::Timestamp;
@@ -10,6 +12,7 @@ use crate::{
     limits::Bucket,
     verbs::{Health, StoreError, Warning},
 };
+pub(crate) use steps::{Answers, Done, Step, one_by_one};
 
 /// How much longer than its end a record may stay: `now` judges, so clocks that differ a little lose nothing.
 pub(crate) const SLACK: Duration = Duration::from_secs(60);
@@ -64,8 +67,18 @@ impl Swap {
     }
 }
 
+/// How many members of an index there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) most: u32,
+    /// How many more are named than there are too many.
+    pub(crate) more: u32,
+    /// How many are named at most.
+    pub(crate) at_once: u32,
+}
+
 /// A database with just enough to build the verbs on. Keys that are handed over together share a slot.
-pub(crate) trait Engine: Send + Sync + 'static {
+pub(crate) trait Engine: Send + Sync + Sized + 'static {
     /// Where the records lie.
     fn keys(&self) -> &Keys;
 
@@ -108,13 +121,11 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// The members of an index.
     fn members(&self, key: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
 
-    /// Of an index that has more than `most` members that have not ended at `now`, those that end soonest: as many as there are
-    /// too many, `at_once` at most.
+    /// Of an index that has more members than the bound allows that have not ended at `now`, those that end soonest.
     fn soonest(
         &self,
         key: &str,
-        most: u32,
-        at_once: u32,
+        bound: Bound,
         now: Timestamp,
     ) -> impl Future<Output = Answer<Vec<String>>> + Send;
 
@@ -125,6 +136,12 @@ pub(crate) trait Engine: Send + Sync + 'static {
         bucket: Bucket,
         now: Timestamp,
     ) -> impl Future<Output = Answer<Option<Duration>>> + Send;
+
+    /// Does several things in this order. Where all keys lie together, in one trip and at one moment; else one after the
+    /// other, and what comes later sees what came before.
+    fn steps(&self, steps: Vec<Step>, now: Timestamp) -> impl Future<Output = Answer<Vec<Done>>> + Send {
+        one_by_one(self, steps, now)
+    }
 
     /// That the engine answers.
     fn health(&self, now: Timestamp) -> impl Future<Output = Answer<Health>> + Send;

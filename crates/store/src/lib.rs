@@ -14,6 +14,7 @@ mod verbs;
 
 use mcp_gateway_model::clock::Clock;
 
+pub use contract::HeldGrant;
 pub use embedded::EmbeddedStore;
 pub use keys::patterns;
 pub use mcp_gateway_watch::{Mark, Moment, Term, Watch};
@@ -23,8 +24,9 @@ pub use records::{
 };
 pub use redis::{RedisKind, RedisOptions, RedisReader, RedisStore};
 pub use verbs::{
-    Begun, Blocked, Decided, DeviceAsked, DeviceRedemption, Devices, GrantReader, Health, Pin, Polled,
-    Presented, Prolonged, Redemption, Replaced, Rotation, Store, StoreError, Swapped, Taken, Warning,
+    Begun, Blocked, Calls, Decided, DeviceAsked, DeviceRedemption, Devices, GrantReader, Health, Look,
+    Permit, Permitted, Pin, Polled, Presented, Prolong, Prolonged, Redemption, Replaced, Rotation, Seen,
+    Store, StoreError, Swapped, Taken, Warning,
 };
 
 /// The moment that `clock` shows, on both of its hands.

@@ -23,12 +23,12 @@ mod wires;
 
 use std::{sync::Arc, time::Duration};
 
-use ::redis::{Cmd, cmd, pipe};
+use ::redis::{Cmd, Value as Reply, cmd, pipe};
 use mcp_gateway_model::clock::Timestamp;
 use mcp_gateway_watch::Watch;
 
 use crate::{
-    engine::{Answer, Engine, INDEX_SLACK, Raw, SLACK, Swap, Value},
+    engine::{Answer, Answers, Bound, Done, Engine, Raw, SLACK, Step, Swap, Value, one_by_one},
     keys::Keys,
     limits::Bucket,
     verbs::{Health, StoreError, Warning},
@@ -63,6 +63,15 @@ impl RedisStore {
         let keys = Keys::new(options.prefix.clone());
         let wires = Wires::new(options, &keys)?;
         Ok(Self { wires, keys })
+    }
+
+    /// Does steps in one trip, and waits for the replicas that a swap is to reach.
+    async fn script(&self, steps: &[Step], now: Timestamp) -> Answer<Vec<Done>> {
+        let key = steps.first().map_or("", Step::key);
+        let script = scripts::steps(steps, now);
+        let has_written = |replies: &Vec<Reply>| scripts::has_written(steps, replies);
+        let replies = self.wires.call(Call::Script(&script), key, has_written).await?;
+        scripts::done(steps, replies).map_err(|e| faults::map(&e.into(), key))
     }
 }
 
@@ -128,25 +137,12 @@ impl Engine for RedisStore {
     }
 
     async fn swap(&self, swaps: Vec<Swap>, now: Timestamp) -> Answer<bool> {
-        let key = swaps.first().map_or("", |swap| swap.key.as_str());
-        self.wires
-            .write(Call::Script(&scripts::swap(&swaps, now)), key)
-            .await
+        Answers::new(self.script(&[Step::Swap(swaps)], now).await?).swapped()
     }
 
     async fn index(&self, key: String, member: &str, ends: Timestamp, now: Timestamp) -> Answer<()> {
-        let stays = ends.plus(INDEX_SLACK).millis();
-        let life = lifetime(ends, INDEX_SLACK, now);
-        let mut add = pipe();
-        add.atomic();
-        add.cmd("ZADD").arg(&key).arg("GT").arg(stays).arg(member);
-        add.cmd("ZREMRANGEBYSCORE")
-            .arg(&key)
-            .arg("-inf")
-            .arg(format!("({}", now.millis()));
-        add.cmd("PEXPIRE").arg(&key).arg(life).arg("NX");
-        add.cmd("PEXPIRE").arg(&key).arg(life).arg("GT");
-        self.wires.ask(Call::Pipeline(&add), &key).await
+        let member = member.to_owned();
+        Answers::new(self.script(&[Step::Index { key, member, ends }], now).await?).indexed()
     }
 
     async fn unindex(&self, key: String, member: &str) -> Answer<()> {
@@ -162,26 +158,23 @@ impl Engine for RedisStore {
             .await
     }
 
-    async fn soonest(&self, key: &str, most: u32, at_once: u32, now: Timestamp) -> Answer<Vec<String>> {
-        let mut count = cmd("ZCOUNT");
-        count.arg(key).arg(now.millis()).arg("+inf");
-        let living: u64 = self.wires.ask(Call::Command(&count), key).await?;
-        let too_many = living.saturating_sub(most.into()).min(at_once.into());
-        if too_many == 0 {
-            return Ok(Vec::new());
-        }
-        let mut first = cmd("ZRANGE");
-        first.arg(key).arg(now.millis()).arg("+inf").arg("BYSCORE");
-        first.arg("LIMIT").arg(0).arg(too_many);
-        self.wires.ask(Call::Command(&first), key).await
+    async fn soonest(&self, key: &str, bound: Bound, now: Timestamp) -> Answer<Vec<String>> {
+        let key = key.to_owned();
+        Answers::new(self.script(&[Step::Soonest { key, bound }], now).await?).members()
     }
 
     async fn take_permit(&self, key: String, bucket: Bucket, now: Timestamp) -> Answer<Option<Duration>> {
-        let wait: u64 = self
-            .wires
-            .ask(Call::Script(&scripts::take_permit(&key, bucket, now)), &key)
-            .await?;
-        Ok((wait > 0).then(|| Duration::from_micros(wait)))
+        let of = None;
+        Answers::new(self.script(&[Step::Permit { key, bucket, of }], now).await?).wait()
+    }
+
+    /// One Redis holds all keys, so that one call of the script does everything. In a cluster each step goes to the node that has
+    /// its slot.
+    async fn steps(&self, steps: Vec<Step>, now: Timestamp) -> Answer<Vec<Done>> {
+        if self.wires.is_cluster() {
+            return one_by_one(self, steps, now).await;
+        }
+        self.script(&steps, now).await
     }
 
     async fn health(&self, now: Timestamp) -> Answer<Health> {

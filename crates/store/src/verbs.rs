@@ -1,6 +1,7 @@
 //! The verbs of the store.
 
 mod answers;
+mod calls;
 mod devices;
 
 use std::{sync::Arc, time::Duration};
@@ -22,6 +23,7 @@ pub use answers::{
     Begun, Blocked, Health, Pin, Presented, Prolonged, Redemption, Replaced, Rotation, StoreError, Swapped,
     Taken, Warning,
 };
+pub use calls::{Calls, Look, Permit, Permitted, Prolong, Seen};
 pub use devices::{Decided, DeviceAsked, DeviceRedemption, Devices, Polled};
 
 /// What the verifier asks. Its connection can read nothing else.
@@ -45,7 +47,7 @@ pub trait GrantReader: Send + Sync + 'static {
 
 /// What the authorization server asks and does.
 #[async_trait]
-pub trait Store: GrantReader + Devices {
+pub trait Store: GrantReader + Calls + Devices {
     // clients
 
     /// Adds a client. Its id must be new: one that is there already, or was removed less than a day ago, is
@@ -54,16 +56,6 @@ pub trait Store: GrantReader + Devices {
 
     /// The clients that the operator entered.
     async fn entered_clients(&self, now: Timestamp) -> Result<Vec<Client>, StoreError>;
-
-    /// Notes that a client came to be that nobody uses yet, and removes those of its kind that registered first, until there
-    /// are `most`: never one that a person allowed something, or that has a living grant. Answers how many it removed. Of
-    /// what is above `most`, one call looks at 64 at most.
-    async fn bound_unused_clients(
-        &self,
-        client: &Client,
-        most: u32,
-        now: Timestamp,
-    ) -> Result<u64, StoreError>;
 
     /// The client, if it has not expired at `now`.
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
@@ -136,35 +128,10 @@ pub trait Store: GrantReader + Devices {
         now: Timestamp,
     ) -> Result<Option<Code>, StoreError>;
 
-    /// Uses the code: of many at once, one gets the grant. The code leaves a tombstone.
-    async fn redeem(
-        &self,
-        grant: &GrantId,
-        digest: &Digest,
-        now: Timestamp,
-    ) -> Result<Redemption, StoreError>;
-
     /// Prolongs a grant that still lives to `until` (never shortened), and opens its chain of refresh tokens at
     /// generation 1 if there is none. The markers of client and user are read afterwards; if one is there, the grant
     /// ends.
     async fn prolong(&self, id: &GrantId, until: Timestamp, now: Timestamp) -> Result<Prolonged, StoreError>;
-
-    /// Uses generation `presented.generation` (below: `presented`) of a grant's refresh token, and prolongs the grant to
-    /// `until`. With `current` the generation that the store knows and `turned` the time at which it became current:
-    ///
-    /// - `current`, or `current + 1` (the store lost a write): `presented + 1` becomes current: [`Rotation::Turned`];
-    /// - `current - 1` within `presented.grace` from `turned`: nothing changes: [`Rotation::Again`] with `current`;
-    /// - older: the grant ends: [`Rotation::Replayed`];
-    /// - newer, and 0: [`Rotation::Unknown`].
-    ///
-    /// The markers of client and user are read afterwards; if one is there, the grant ends.
-    async fn rotate(
-        &self,
-        id: &GrantId,
-        presented: Presented,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Rotation, StoreError>;
 
     /// Whether generation `presented` of the grant's refresh token could be used at `now`; changes nothing.
     async fn refresh_is_live(

@@ -6,7 +6,7 @@ use mcp_gateway_model::{client::Client, clock::Timestamp, id::ClientId};
 
 use super::{client_lists, get_each, get_one, grants, read};
 use crate::{
-    engine::{ATTEMPTS, Answer, Engine, Raw, Swap, Then, Value, contended},
+    engine::{ATTEMPTS, Answer, Done, Engine, Raw, Step, Swap, Then, Value, contended},
     value::encode,
     verbs::{Replaced, StoreError},
 };
@@ -90,9 +90,12 @@ pub(super) async fn touch<E: Engine>(engine: &E, id: &ClientId, used: Use, now: 
             return Ok(());
         }
         // the lists are supersets: one that goes on unused is listed before, one that is used is struck after
-        client_lists::list_unused(engine, &new, now).await?;
+        let mut steps: Vec<_> = client_lists::unused_step(engine.keys(), &new)
+            .into_iter()
+            .collect();
         let then = Then::Put(written(&key, &new)?);
-        if engine.swap(vec![Swap::new(key, found, then)], now).await? {
+        steps.push(Step::Swap(vec![Swap::new(key, found, then)]));
+        if matches!(engine.steps(steps, now).await?.last(), Some(Done::Swapped(true))) {
             if new.seen && !old.seen {
                 client_lists::strike(engine, id, false).await?;
             }
@@ -136,7 +139,7 @@ pub(super) fn living(key: &str, found: Option<&Raw>, now: Timestamp) -> Answer<O
     Ok(read(key, found)?.filter(|client: &Client| !client.has_expired(now)))
 }
 
-fn written(key: &str, client: &Client) -> Answer<Value> {
+pub(super) fn written(key: &str, client: &Client) -> Answer<Value> {
     Ok(Value {
         bytes: encode(key, client)?,
         ends: client.expires_at,

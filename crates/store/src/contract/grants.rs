@@ -8,17 +8,23 @@ use mcp_gateway_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{blocks, clients, get_each, get_one, read};
+use super::{
+    get_one,
+    held::{HeldGrant, Wrote},
+    markers, permit_step, read,
+    refresh::Chain,
+};
 use crate::{
-    engine::{ATTEMPTS, Answer, Engine, Raw, Swap, Then, Value, contended},
+    engine::{ATTEMPTS, Answer, Answers, Engine, Raw, Step, Swap, Then, Value, contended},
+    keys::Keys,
     value::{decode, encode},
-    verbs::{Begun, Redemption, StoreError},
+    verbs::{Begun, Permit, Permitted, Prolong, Redemption, StoreError},
 };
 
 /// A code as it lies in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Issued {
-    code: Code,
+pub(super) struct Issued {
+    pub(super) code: Code,
     /// When it was used; from then on it is a tombstone.
     used_at: Option<Timestamp>,
     /// How long the tombstone stays.
@@ -26,7 +32,7 @@ struct Issued {
 }
 
 impl Issued {
-    fn is_known(&self, digest: &Digest, now: Timestamp) -> bool {
+    pub(super) fn is_known(&self, digest: &Digest, now: Timestamp) -> bool {
         let end = if self.used_at.is_some() {
             self.remembered_until
         } else {
@@ -35,7 +41,7 @@ impl Issued {
         self.code.digest == *digest && !end.has_passed(now)
     }
 
-    fn written(&self, key: &str) -> Answer<Value> {
+    pub(super) fn written(&self, key: &str) -> Answer<Value> {
         let ends = if self.used_at.is_some() {
             self.remembered_until
         } else {
@@ -68,45 +74,68 @@ pub(super) async fn begin<E: Engine>(
     remembered_until: Timestamp,
     now: Timestamp,
 ) -> Answer<Begun> {
-    let (grant_key, code_key) = (engine.keys().grant(&grant.id), engine.keys().code(&grant.id));
+    let code_key = engine.keys().code(&grant.id);
     let issued = Issued {
         code: code.clone(),
         used_at: None,
         remembered_until,
     };
-    index(engine, grant, grant.expires_at, now).await?;
-    let swaps = vec![
-        Swap::new(grant_key.clone(), None, Then::Put(written(&grant_key, grant)?)),
-        Swap::new(code_key.clone(), None, Then::Put(issued.written(&code_key)?)),
-    ];
-    if !engine.swap(swaps, now).await? {
-        return Err(there_already());
+    let swap = Swap::new(code_key.clone(), None, Then::Put(issued.written(&code_key)?));
+    match begun(engine, grant, Some(swap), None, now).await? {
+        Permitted::Yes(Begun::Refused) => {
+            engine.remove(vec![code_key]).await?;
+            Ok(Begun::Refused)
+        }
+        begun => begun.without_permit(),
     }
-    if is_stopped(engine, grant, now).await? {
-        end(engine, &grant.id, now).await?;
-        engine.remove(vec![code_key]).await?;
-        return Ok(Begun::Refused);
-    }
-    Ok(Begun::Yes)
 }
 
 /// Begins a grant that has no code.
 pub(super) async fn add<E: Engine>(engine: &E, grant: &Grant, now: Timestamp) -> Answer<Begun> {
-    let key = engine.keys().grant(&grant.id);
-    index(engine, grant, grant.expires_at, now).await?;
-    let swap = Swap::new(key.clone(), None, Then::Put(written(&key, grant)?));
-    if !engine.swap(vec![swap], now).await? {
-        return Err(there_already());
-    }
-    if is_stopped(engine, grant, now).await? {
-        end(engine, &grant.id, now).await?;
-        return Ok(Begun::Refused);
-    }
-    Ok(Begun::Yes)
+    begun(engine, grant, None, None, now).await?.without_permit()
 }
 
-fn there_already() -> StoreError {
-    StoreError::Refused("a grant with this id is there already".into())
+/// Begins a grant, with what lies beside it: the indexes first, then the records, then the markers are read.
+pub(super) async fn begun<E: Engine>(
+    engine: &E,
+    grant: &Grant,
+    beside: Option<Swap>,
+    permit: Option<Permit>,
+    now: Timestamp,
+) -> Answer<Permitted<Begun>> {
+    let key = engine.keys().grant(&grant.id);
+    let mut swaps = vec![Swap::new(key.clone(), None, Then::Put(written(&key, grant)?))];
+    swaps.extend(beside);
+    let index = index_steps(engine.keys(), grant, grant.expires_at);
+    let indexed = index.len();
+    let markers = markers::keys(engine.keys(), grant);
+    let mut steps: Vec<_> = permit
+        .map(|permit| permit_step(engine, permit, None))
+        .into_iter()
+        .collect();
+    steps.extend(index);
+    steps.push(Step::Swap(swaps));
+    steps.extend(markers.iter().map(|key| Step::Get(vec![key.clone()])));
+
+    let mut answers = Answers::new(engine.steps(steps, now).await?);
+    if permit.is_some()
+        && let Some(wait) = answers.wait()?
+    {
+        return Ok(Permitted::Wait(wait));
+    }
+    for _ in 0..indexed {
+        answers.indexed()?;
+    }
+    if !answers.swapped()? {
+        return Err(StoreError::Refused(
+            "a grant with this id is there already".into(),
+        ));
+    }
+    if markers::stop(&markers, &mut answers, now)?.is_some() {
+        end(engine, &grant.id, now).await?;
+        return Ok(Permitted::Yes(Begun::Refused));
+    }
+    Ok(Permitted::Yes(Begun::Yes))
 }
 
 pub(super) async fn code<E: Engine>(
@@ -124,33 +153,45 @@ pub(super) async fn code<E: Engine>(
 
 pub(super) async fn redeem<E: Engine>(
     engine: &E,
-    id: &GrantId,
+    mut held: Box<HeldGrant>,
     digest: &Digest,
+    prolong: Prolong,
     now: Timestamp,
-) -> Answer<Redemption> {
-    let keys = engine.keys();
+) -> Answer<Permitted<Redemption>> {
+    let mut permit = prolong.permit;
     for _ in 0..ATTEMPTS {
-        let [(code_key, code), (grant_key, held)] = get_each(engine, [keys.code(id), keys.grant(id)]).await?;
-        let issued = read::<Issued>(&code_key, code.as_ref())?.filter(|issued| issued.is_known(digest, now));
-        let Some(mut issued) = issued else {
-            return Ok(Redemption::Unknown);
+        let Some(issued) = held.issued(digest, now) else {
+            return Ok(Permitted::Yes(Redemption::Unknown));
         };
         if issued.used_at.is_some() {
-            return Ok(Redemption::Replayed);
+            return Ok(Permitted::Yes(Redemption::Replayed));
         }
-        let Some(grant) = living(&grant_key, held.as_ref(), now)? else {
-            return Ok(Redemption::Unknown);
+        if held.grant().is_none() {
+            return Ok(Permitted::Yes(Redemption::Unknown));
+        }
+        let used = Issued {
+            used_at: Some(now),
+            ..issued.clone()
         };
-        issued.used_at = Some(now);
-        let swaps = vec![
-            Swap::new(code_key.clone(), code, Then::Put(issued.written(&code_key)?)),
-            Swap::new(grant_key, held, Then::Keep),
-        ];
-        if engine.swap(swaps, now).await? {
-            return Ok(Redemption::Granted(Box::new(grant)));
-        }
+        let chain = held.chain().unwrap_or_else(|| Chain::opened(now));
+        let wrote = held
+            .go_on(engine, chain, Some(used), (prolong.until, permit), now)
+            .await?;
+        return Ok(Permitted::Yes(match wrote {
+            Wrote::Yes(grant) => Redemption::Granted {
+                grant,
+                current: chain.current,
+            },
+            Wrote::Stopped(_) => Redemption::Ended,
+            Wrote::Wait(wait) => return Ok(Permitted::Wait(wait)),
+            Wrote::Outdated => {
+                permit = None;
+                held = Box::new(HeldGrant::read(engine, held.id(), now).await?);
+                continue;
+            }
+        }));
     }
-    Err(contended(&keys.code(id)))
+    Err(contended(&engine.keys().code(held.id())))
 }
 
 /// Ends a grant: whoever takes the record ended it. What is left behind points to nothing.
@@ -166,24 +207,21 @@ pub(super) async fn end<E: Engine>(engine: &E, id: &GrantId, now: Timestamp) -> 
     Ok(!grant.expires_at.has_passed(now))
 }
 
-/// Enters the grant in the indexes by client and by user, and the user in that of the login, until `ends` at least. Always before the grant itself.
-pub(super) async fn index<E: Engine>(
-    engine: &E,
-    grant: &Grant,
-    ends: Timestamp,
-    now: Timestamp,
-) -> Answer<()> {
-    let id = grant.id.as_str();
-    engine
-        .index(engine.keys().client_grants(&grant.client), id, ends, now)
-        .await?;
+/// Enters the grant in the indexes by client and by user, and the user in that of the login, until `ends` at least. Always
+/// before the grant itself.
+pub(super) fn index_steps(keys: &Keys, grant: &Grant, ends: Timestamp) -> Vec<Step> {
+    let step = |key, member: &str| Step::Index {
+        key,
+        member: member.to_owned(),
+        ends,
+    };
+    let mut steps = Vec::with_capacity(3);
+    steps.push(step(keys.client_grants(&grant.client), grant.id.as_str()));
     if let Some(user) = &grant.user {
-        let users = engine.keys().login_users(&user.login);
-        engine.index(users, &user.id.to_string(), ends, now).await?;
-        let key = engine.keys().user_grants(user.id);
-        engine.index(key, id, ends, now).await?;
+        steps.push(step(keys.login_users(&user.login), &user.id.to_string()));
+        steps.push(step(keys.user_grants(user.id), grant.id.as_str()));
     }
-    Ok(())
+    steps
 }
 
 /// Takes an ended grant out of the indexes.
@@ -212,16 +250,4 @@ pub(super) async fn indexed<E: Engine>(engine: &E, index: &str, now: Timestamp) 
         grants.extend(living(key, bytes.as_ref(), now)?);
     }
     Ok(grants)
-}
-
-/// Whether a marker says that the grant may not begin or go on: of its client, or of its user's number or login.
-pub(super) async fn is_stopped<E: Engine>(engine: &E, grant: &Grant, now: Timestamp) -> Answer<bool> {
-    let mut markers = vec![engine.keys().ended_client(&grant.client)];
-    if let Some(user) = &grant.user {
-        markers.extend(blocks::markers(engine, user.id, &user.login));
-    }
-    let found = engine.get_scattered(&markers).await?;
-    let (client, user) = found.split_at(1);
-    let is_ended = clients::is_marked(&markers[0], client[0].as_ref(), now)?;
-    Ok(is_ended || user.iter().any(Option::is_some))
 }

@@ -3,17 +3,19 @@
 use mcp_gateway_model::{clock::Timestamp, grant::Grant, id::GrantId};
 use serde::{Deserialize, Serialize};
 
-use super::{get_each, grants, read};
+use super::{
+    held::{HeldGrant, Wrote},
+    markers::{self, Stop},
+};
 use crate::{
-    engine::{ATTEMPTS, Answer, Engine, Held as Lies, Raw, Swap, Then, Value, contended},
-    value::encode,
-    verbs::{Presented, Prolonged, Rotation},
+    engine::{ATTEMPTS, Answer, Engine, contended},
+    verbs::{Permitted, Presented, Prolong, Prolonged, Rotation},
 };
 
 /// Where a chain of refresh tokens stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Chain {
-    current: u64,
+pub(super) struct Chain {
+    pub(super) current: u64,
     turned_at: Timestamp,
 }
 
@@ -28,6 +30,14 @@ enum Verdict {
 }
 
 impl Chain {
+    /// A chain whose first token is about to be handed out.
+    pub(super) const fn opened(now: Timestamp) -> Self {
+        Self {
+            current: 1,
+            turned_at: now,
+        }
+    }
+
     fn judge(self, presented: Presented, now: Timestamp) -> Verdict {
         let Presented { generation, grace } = presented;
         let Some(next) = generation.checked_add(1).filter(|_| generation > 0) else {
@@ -45,97 +55,6 @@ impl Chain {
     }
 }
 
-/// A living grant and its chain, as they were read.
-struct Held {
-    grant: Grant,
-    grant_key: String,
-    grant_bytes: Option<Raw>,
-    chain: Option<Chain>,
-    chain_key: String,
-    chain_bytes: Option<Raw>,
-    upstream_key: String,
-    upstream_bytes: Option<Raw>,
-}
-
-impl Held {
-    async fn read<E: Engine>(engine: &E, id: &GrantId, now: Timestamp) -> Answer<Option<Self>> {
-        let keys = [
-            engine.keys().grant(id),
-            engine.keys().refresh(id),
-            engine.keys().upstream(id),
-        ];
-        let [
-            (grant_key, grant_bytes),
-            (chain_key, chain_bytes),
-            (upstream_key, upstream_bytes),
-        ] = get_each(engine, keys).await?;
-        let chain = read(&chain_key, chain_bytes.as_ref())?;
-        Ok(
-            grants::living(&grant_key, grant_bytes.as_ref(), now)?.map(|grant| Self {
-                grant,
-                grant_key,
-                grant_bytes,
-                chain,
-                chain_key,
-                chain_bytes,
-                upstream_key,
-                upstream_bytes,
-            }),
-        )
-    }
-
-    /// Writes the chain, and the grant and what goes with it until `until`, if nothing has changed since. The indexes come first, so that
-    /// they never forget a grant that lives.
-    async fn go_on<E: Engine>(
-        self,
-        engine: &E,
-        chain: Chain,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Answer<Option<Grant>> {
-        let mut grant = self.grant;
-        if grant.expires_at < until {
-            grant.expires_at = until;
-            grants::index(engine, &grant, until, now).await?;
-        }
-        let chain = Value {
-            bytes: encode(&self.chain_key, chain)?,
-            ends: Some(grant.expires_at),
-        };
-        let value = grants::written(&self.grant_key, &grant)?;
-        let mut swaps = vec![
-            Swap::new(self.grant_key, self.grant_bytes, Then::Put(value)),
-            Swap::new(self.chain_key, self.chain_bytes, Then::Put(chain)),
-        ];
-        if let Some(bytes) = self.upstream_bytes {
-            let same = Value {
-                bytes: bytes.clone(),
-                ends: Some(grant.expires_at),
-            };
-            swaps.push(Swap::new(self.upstream_key, Some(bytes), Then::Put(same)));
-        }
-        Ok(engine.swap(swaps, now).await?.then_some(grant))
-    }
-
-    /// Ends the grant, if nothing has changed since.
-    async fn end<E: Engine>(self, engine: &E, now: Timestamp) -> Answer<bool> {
-        let swaps = vec![
-            Swap::new(self.grant_key, self.grant_bytes, Then::Remove),
-            Swap::new(self.chain_key, self.chain_bytes, Then::Remove),
-            Swap {
-                key: self.upstream_key,
-                held: Lies::Anything,
-                then: Then::Remove,
-            },
-        ];
-        let ended = engine.swap(swaps, now).await?;
-        if ended {
-            grants::unindex(engine, &self.grant).await?;
-        }
-        Ok(ended)
-    }
-}
-
 pub(super) async fn prolong<E: Engine>(
     engine: &E,
     id: &GrantId,
@@ -143,19 +62,15 @@ pub(super) async fn prolong<E: Engine>(
     now: Timestamp,
 ) -> Answer<Prolonged> {
     for _ in 0..ATTEMPTS {
-        let Some(held) = Held::read(engine, id, now).await? else {
+        let held = HeldGrant::read(engine, id, now).await?;
+        if held.grant().is_none() {
             return Ok(Prolonged::Ended);
-        };
-        let chain = held.chain.unwrap_or(Chain {
-            current: 1,
-            turned_at: now,
-        });
-        if let Some(grant) = held.go_on(engine, chain, until, now).await? {
-            return Ok(if ended_by_marker(engine, &grant, now).await? {
-                Prolonged::Ended
-            } else {
-                Prolonged::Lives(chain.current)
-            });
+        }
+        let chain = held.chain().unwrap_or_else(|| Chain::opened(now));
+        match held.go_on(engine, chain, None, (until, None), now).await? {
+            Wrote::Yes(_) => return Ok(Prolonged::Lives(chain.current)),
+            Wrote::Stopped(_) => return Ok(Prolonged::Ended),
+            Wrote::Outdated | Wrote::Wait(_) => {}
         }
     }
     Err(contended(&engine.keys().grant(id)))
@@ -163,42 +78,49 @@ pub(super) async fn prolong<E: Engine>(
 
 pub(super) async fn rotate<E: Engine>(
     engine: &E,
-    id: &GrantId,
+    mut held: Box<HeldGrant>,
     presented: Presented,
-    until: Timestamp,
+    prolong: Prolong,
     now: Timestamp,
-) -> Answer<Rotation> {
+) -> Answer<Permitted<Rotation>> {
+    let mut permit = prolong.permit;
     for _ in 0..ATTEMPTS {
-        let Some(held) = Held::read(engine, id, now).await? else {
-            return Ok(Rotation::Unknown);
-        };
-        let Some(old) = held.chain else {
-            return Ok(Rotation::Unknown);
+        let Some(old) = held.grant().and(held.chain()) else {
+            return Ok(Permitted::Yes(Rotation::Unknown));
         };
         let verdict = old.judge(presented, now);
-        if verdict == Verdict::Replay {
-            if held.end(engine, now).await? {
-                return Ok(Rotation::Replayed);
-            }
-            continue;
-        }
         let new = match verdict {
-            Verdict::Unknown | Verdict::Replay => return Ok(Rotation::Unknown),
+            Verdict::Unknown => return Ok(Permitted::Yes(Rotation::Unknown)),
+            Verdict::Replay => {
+                if held.end(engine, now).await? {
+                    return Ok(Permitted::Yes(Rotation::Replayed));
+                }
+                held = Box::new(HeldGrant::read(engine, held.id(), now).await?);
+                continue;
+            }
             Verdict::Again => old,
             Verdict::Turn(current) => Chain {
                 current,
                 turned_at: now,
             },
         };
-        if let Some(grant) = held.go_on(engine, new, until, now).await? {
-            return if ended_by_marker(engine, &grant, now).await? {
-                Ok(Rotation::Unknown)
-            } else {
-                Ok(rotated(verdict, Box::new(grant), new.current))
-            };
-        }
+        let rotation = match held
+            .go_on(engine, new, None, (prolong.until, permit), now)
+            .await?
+        {
+            Wrote::Yes(grant) => rotated(verdict, grant, new.current),
+            Wrote::Stopped(Stop::User) => Rotation::Blocked,
+            Wrote::Stopped(Stop::Client) => Rotation::Unknown,
+            Wrote::Wait(wait) => return Ok(Permitted::Wait(wait)),
+            Wrote::Outdated => {
+                permit = None;
+                held = Box::new(HeldGrant::read(engine, held.id(), now).await?);
+                continue;
+            }
+        };
+        return Ok(Permitted::Yes(rotation));
     }
-    Err(contended(&engine.keys().refresh(id)))
+    Err(contended(&engine.keys().refresh(held.id())))
 }
 
 pub(super) async fn is_live<E: Engine>(
@@ -207,13 +129,14 @@ pub(super) async fn is_live<E: Engine>(
     presented: Presented,
     now: Timestamp,
 ) -> Answer<bool> {
-    let Some(held) = Held::read(engine, id, now).await? else {
+    let held = HeldGrant::read(engine, id, now).await?;
+    let Some(grant) = held.grant() else {
         return Ok(false);
     };
     let usable = held
-        .chain
+        .chain()
         .is_some_and(|chain| matches!(chain.judge(presented, now), Verdict::Turn(_) | Verdict::Again));
-    Ok(usable && !grants::is_stopped(engine, &held.grant, now).await?)
+    Ok(usable && !markers::is_stopped(engine, grant, now).await?)
 }
 
 fn rotated(verdict: Verdict, grant: Box<Grant>, current: u64) -> Rotation {
@@ -222,13 +145,4 @@ fn rotated(verdict: Verdict, grant: Box<Grant>, current: u64) -> Rotation {
     } else {
         Rotation::Turned { grant, current }
     }
-}
-
-/// Ends a grant whose client was removed while it was prolonged.
-async fn ended_by_marker<E: Engine>(engine: &E, grant: &Grant, now: Timestamp) -> Answer<bool> {
-    let stopped = grants::is_stopped(engine, grant, now).await?;
-    if stopped {
-        grants::end(engine, &grant.id, now).await?;
-    }
-    Ok(stopped)
 }

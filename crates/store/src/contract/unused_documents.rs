@@ -6,7 +6,7 @@ use mcp_gateway_model::{clock::Timestamp, secret::Digest};
 
 use super::{documents, get_one};
 use crate::{
-    engine::{Answer, Engine, Swap, Then},
+    engine::{Answer, Bound, Engine, Swap, Then},
     records::Document,
 };
 
@@ -40,7 +40,12 @@ pub(super) async fn bound<E: Engine>(
         .await?;
     // One more than there are too many: this one is not among those that go, whatever other clocks say.
     let others = most.saturating_sub(1);
-    let mut oldest = engine.soonest(&list, others, AT_ONCE + 1, now).await?;
+    let bound = Bound {
+        most: others,
+        more: 0,
+        at_once: AT_ONCE + 1,
+    };
+    let mut oldest = engine.soonest(&list, bound, now).await?;
     let length = oldest.len();
     oldest.retain(|member| *member != own);
     if oldest.len() == length {

@@ -30,15 +30,7 @@ impl Reader {
 
     /// When each record may be swept whose key begins with `prefix`, and the rest of its key.
     pub(super) fn ends_below(&self, prefix: &str) -> Result<Vec<(u64, String)>, redb::Error> {
-        let mut found = Vec::new();
-        for row in self.0.range(prefix..)? {
-            let (key, row) = row?;
-            let Some(rest) = key.value().strip_prefix(prefix) else {
-                break;
-            };
-            found.push((row.value().0, rest.to_owned()));
-        }
-        Ok(found)
+        ends_below(&self.0, prefix)
     }
 
     /// The rest of every key that begins with `prefix`.
@@ -79,6 +71,11 @@ impl<'t> Tables<'t> {
 
     pub(super) fn get(&self, key: &str) -> Result<Option<Raw>, redb::Error> {
         Ok(self.records.get(key)?.map(|row| row.value().1.to_vec()))
+    }
+
+    /// As [`Reader::ends_below`], with what this transaction changed.
+    pub(super) fn ends_below(&self, prefix: &str) -> Result<Vec<(u64, String)>, redb::Error> {
+        ends_below(&self.records, prefix)
     }
 
     /// Whether there is a record that may not be swept before `ends`.
@@ -128,6 +125,21 @@ impl<'t> Tables<'t> {
         }
         Ok(swept)
     }
+}
+
+fn ends_below(
+    records: &impl ReadableTable<&'static str, Row>,
+    prefix: &str,
+) -> Result<Vec<(u64, String)>, redb::Error> {
+    let mut found = Vec::new();
+    for row in records.range(prefix..)? {
+        let (key, row) = row?;
+        let Some(rest) = key.value().strip_prefix(prefix) else {
+            break;
+        };
+        found.push((row.value().0, rest.to_owned()));
+    }
+    Ok(found)
 }
 
 /// Makes the tables, and marks a file that has no mark yet.

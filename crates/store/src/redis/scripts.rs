@@ -1,64 +1,162 @@
-//! The two scripts. Neither reads JSON: what records mean is decided in one place, and not in Lua.
+//! The one script. It reads no JSON but the number of a bucket: what records mean is decided in one place, and not in Lua.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use mcp_gateway_model::clock::Timestamp;
-use redis::{Script, ScriptInvocation};
+use redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value as Reply, from_redis_value};
 
 use super::lifetime;
 use crate::{
-    engine::{Held, SLACK, Swap, Then},
+    engine::{Done, Held, INDEX_SLACK, Raw, SLACK, Step, Swap, Then},
     limits::{Bucket, micros},
     value::SCHEMA,
 };
 
-/// If every key holds what was read from it, everything is written, else nothing. Five arguments for each key: `is` or
-/// `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its lifetime in milliseconds, 0 for
-/// ever.
-static SWAP: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-        for i, key in ipairs(KEYS) do
-            local at = 5 * (i - 1)
-            if ARGV[at + 1] == 'is' and (redis.call('GET', key) or '') ~= ARGV[at + 2] then
-                return 0
-            end
-        end
-        for i, key in ipairs(KEYS) do
-            local at = 5 * (i - 1)
-            if ARGV[at + 3] == 'remove' then
-                redis.call('DEL', key)
-            elseif ARGV[at + 3] == 'put' and ARGV[at + 5] == '0' then
-                redis.call('SET', key, ARGV[at + 4])
-            elseif ARGV[at + 3] == 'put' then
-                redis.call('SET', key, ARGV[at + 4], 'PX', ARGV[at + 5])
-            end
-        end
-        return 1",
-    )
-});
-
-/// One permit of a bucket, as `Bucket::take` does it. Arguments in microseconds: now, the interval, the tolerance; then the
-/// slack of the lifetime in milliseconds and the schema. Answers how long to wait.
-static TAKE_PERMIT: LazyLock<Script> = LazyLock::new(|| {
+/// Does steps in their order, until a permit is not to be had or a swap does not take place. The arguments of each step:
+///
+/// - `get`, how many keys;
+/// - `permit`, `of` if a second key has to hold something; as `Bucket::take` wants them, in microseconds: now, the interval, the
+///   tolerance; the slack of the lifetime in milliseconds and the schema. Answers how long to wait;
+/// - `index`, the member, until when it stays; now; the lifetime of the index, all in milliseconds;
+/// - `swap`, how many keys; for each `is` or `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its
+///   lifetime in milliseconds, 0 for ever;
+/// - `try`, as `swap`;
+/// - `soonest`, now, how many there may be, how many more than too many are answered, and how many at most;
+/// - `members`;
+/// - `unindex`, the member.
+static STEPS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r#"
-        local now, interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-        local held = string.match(redis.call('GET', KEYS[1]) or '', '"record":(%d+)}$')
-        local full_at = math.min(math.max(tonumber(held) or now, now), now + tolerance)
-        local next_at = full_at + interval
-        if next_at > now + tolerance then
-            return next_at - now - tolerance
+        local k, a, done = 0, 0, {}
+        local call = redis.call
+        while a < #ARGV do
+            local what, answer = ARGV[a + 1], 0
+            if what == 'get' then
+                local count = tonumber(ARGV[a + 2])
+                answer = call('MGET', unpack(KEYS, k + 1, k + count))
+                k, a = k + count, a + 2
+            elseif what == 'permit' then
+                local key, is_due = KEYS[k + 1], true
+                k = k + 1
+                if ARGV[a + 2] == 'of' then
+                    k = k + 1
+                    is_due = call('EXISTS', KEYS[k]) == 1
+                end
+                if is_due then
+                    local now, interval = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
+                    local deepest = now + tonumber(ARGV[a + 5])
+                    local held = string.match(call('GET', key) or '', '"record":(%d+)}$')
+                    local next_at = math.min(math.max(tonumber(held) or now, now), deepest) + interval
+                    if next_at > deepest then
+                        answer = next_at - deepest
+                    else
+                        local life = math.ceil((next_at - now) / 1000) + tonumber(ARGV[a + 6])
+                        local value = string.format('{"v":%s,"record":%.0f}', ARGV[a + 7], next_at)
+                        call('SET', key, value, 'PX', string.format('%.0f', life))
+                    end
+                end
+                a = a + 7
+            elseif what == 'index' then
+                local key = KEYS[k + 1]
+                call('ZADD', key, 'GT', ARGV[a + 3], ARGV[a + 2])
+                call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[a + 4])
+                if call('PEXPIRE', key, ARGV[a + 5], 'NX') == 0 then
+                    call('PEXPIRE', key, ARGV[a + 5], 'GT')
+                end
+                k, a = k + 1, a + 5
+            elseif what == 'swap' or what == 'try' then
+                local count = tonumber(ARGV[a + 2])
+                answer, a = 1, a + 2
+                for i = 1, count do
+                    local at = a + 5 * (i - 1)
+                    if ARGV[at + 1] == 'is' and (call('GET', KEYS[k + i]) or '') ~= ARGV[at + 2] then
+                        answer = 0
+                    end
+                end
+                for i = 1, count * answer do
+                    local key, at = KEYS[k + i], a + 5 * (i - 1)
+                    if ARGV[at + 3] == 'remove' then
+                        call('DEL', key)
+                    elseif ARGV[at + 3] == 'put' and ARGV[at + 5] == '0' then
+                        call('SET', key, ARGV[at + 4])
+                    elseif ARGV[at + 3] == 'put' then
+                        call('SET', key, ARGV[at + 4], 'PX', ARGV[at + 5])
+                    end
+                end
+                k, a = k + count, a + 5 * count
+            elseif what == 'soonest' then
+                local key, now = KEYS[k + 1], ARGV[a + 2]
+                local too_many = call('ZCOUNT', key, now, '+inf') - tonumber(ARGV[a + 3])
+                answer = {}
+                if too_many > 0 then
+                    local count = math.min(too_many + tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5]))
+                    answer = call('ZRANGE', key, now, '+inf', 'BYSCORE', 'LIMIT', 0, count)
+                end
+                k, a = k + 1, a + 5
+            elseif what == 'members' then
+                answer = call('ZRANGE', KEYS[k + 1], 0, -1)
+                k, a = k + 1, a + 1
+            else
+                call('ZREM', KEYS[k + 1], ARGV[a + 2])
+                k, a = k + 1, a + 2
+            end
+            done[#done + 1] = answer
+            if (what == 'permit' and answer > 0) or (what == 'swap' and answer == 0) then
+                break
+            end
         end
-        local life = math.ceil((next_at - now) / 1000) + tonumber(ARGV[4])
-        local value = string.format('{"v":%s,"record":%.0f}', ARGV[5], next_at)
-        redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', life))
-        return 0"#,
+        return done"#,
     )
 });
 
-pub(super) fn swap(swaps: &[Swap], now: Timestamp) -> ScriptInvocation<'static> {
-    let mut call = SWAP.prepare_invoke();
+/// The call that does these steps.
+pub(super) fn steps(steps: &[Step], now: Timestamp) -> ScriptInvocation<'static> {
+    let mut call = STEPS.prepare_invoke();
+    for step in steps {
+        match step {
+            Step::Get(keys) => drop(call.key(keys).arg("get").arg(keys.len())),
+            Step::Permit { key, bucket, of } => permit(&mut call, key, *bucket, of.as_deref(), now),
+            Step::Index { key, member, ends } => {
+                call.key(key)
+                    .arg("index")
+                    .arg(member)
+                    .arg(ends.plus(INDEX_SLACK).millis())
+                    .arg(now.millis())
+                    .arg(lifetime(*ends, INDEX_SLACK, now));
+            }
+            Step::Unindex { key, member } => drop(call.key(key).arg("unindex").arg(member)),
+            Step::Members(key) => drop(call.key(key).arg("members")),
+            Step::Swap(swaps) => swap(&mut call, "swap", swaps, now),
+            Step::Try(swaps) => swap(&mut call, "try", swaps, now),
+            Step::Soonest { key, bound } => {
+                call.key(key)
+                    .arg("soonest")
+                    .arg(now.millis())
+                    .arg(bound.most)
+                    .arg(bound.more)
+                    .arg(bound.at_once);
+            }
+        }
+    }
+    call
+}
+
+fn permit(call: &mut ScriptInvocation<'static>, key: &str, bucket: Bucket, of: Option<&str>, now: Timestamp) {
+    call.key(key);
+    if let Some(of) = of {
+        call.key(of);
+    }
+    call.arg("permit")
+        .arg(if of.is_some() { "of" } else { "" })
+        .arg(micros(now))
+        .arg(bucket.interval)
+        .arg(bucket.tolerance)
+        .arg(SLACK.as_secs() * 1000)
+        .arg(SCHEMA);
+}
+
+fn swap(call: &mut ScriptInvocation<'static>, what: &str, swaps: &[Swap], now: Timestamp) {
+    call.arg(what).arg(swaps.len());
     for Swap { key, held, then } in swaps {
         call.key(key);
         match held {
@@ -74,16 +172,29 @@ pub(super) fn swap(swaps: &[Swap], now: Timestamp) -> ScriptInvocation<'static> 
             }
         };
     }
-    call
 }
 
-pub(super) fn take_permit(key: &str, bucket: Bucket, now: Timestamp) -> ScriptInvocation<'static> {
-    let mut call = TAKE_PERMIT.prepare_invoke();
-    call.key(key)
-        .arg(micros(now))
-        .arg(bucket.interval)
-        .arg(bucket.tolerance)
-        .arg(SLACK.as_secs() * 1000)
-        .arg(SCHEMA);
-    call
+/// Whether a swap took place.
+pub(super) fn has_written(steps: &[Step], replies: &[Reply]) -> bool {
+    let mut both = steps.iter().zip(replies);
+    both.any(|(step, reply)| matches!((step, reply), (Step::Swap(_) | Step::Try(_), Reply::Int(1))))
+}
+
+/// What came of the steps that were done.
+pub(super) fn done(steps: &[Step], replies: Vec<Reply>) -> Result<Vec<Done>, ParsingError> {
+    let both = steps.iter().zip(replies);
+    both.map(|(step, reply)| {
+        Ok(match step {
+            Step::Get(_) => Done::Got(from_redis_value::<Vec<Option<Raw>>>(reply)?),
+            Step::Permit { .. } => {
+                let wait = u64::from_redis_value(reply)?;
+                Done::Permit((wait > 0).then(|| Duration::from_micros(wait)))
+            }
+            Step::Index { .. } | Step::Unindex { .. } => Done::Indexed,
+            Step::Members(_) | Step::Soonest { .. } => Done::Members(from_redis_value(reply)?),
+            Step::Swap(_) => Done::Swapped(from_redis_value(reply)?),
+            Step::Try(_) => Done::Tried(from_redis_value(reply)?),
+        })
+    })
+    .collect()
 }

@@ -74,6 +74,11 @@ impl Wires {
         })
     }
 
+    /// Whether keys lie on several nodes.
+    pub(super) const fn is_cluster(&self) -> bool {
+        matches!(self.route, Route::Cluster(_))
+    }
+
     /// The nodes that keys lie on.
     pub(super) async fn nodes(&self) -> Answer<Vec<Node>> {
         let mut nodes: Vec<_> = self.home.run(self.route.nodes()).await?.into_iter().collect();

@@ -45,12 +45,19 @@ pub enum Begun {
 /// What using a code gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redemption {
-    /// The first use: the grant lives.
-    Granted(Box<Grant>),
+    /// The first use.
+    Granted {
+        /// The grant, prolonged.
+        grant: Box<Grant>,
+        /// The generation of its refresh token to hand out.
+        current: u64,
+    },
     /// The code was used before. The caller ends the grant.
     Replayed,
     /// No such code, or it has ended, or its grant has.
     Unknown,
+    /// The first use, but its client or its user was removed: the grant has been ended.
+    Ended,
 }
 
 /// What prolonging a grant gave.
@@ -81,6 +88,8 @@ pub enum Rotation {
     },
     /// An old token came back: the grant has been ended.
     Replayed,
+    /// The user is blocked: the grant has been ended.
+    Blocked,
     /// The grant has ended, or the generation was never issued.
     Unknown,
 }

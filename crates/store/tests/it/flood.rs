@@ -8,9 +8,11 @@
 use std::{sync::Arc, time::Duration};
 
 use mcp_gateway_model::client::Client;
-use mcp_gateway_store::{Document, EmbeddedStore, Rate, RedisStore, Store, testing::RedisServer};
+use mcp_gateway_store::{
+    Document, EmbeddedStore, Permit, Permitted, Rate, RedisStore, Store, testing::RedisServer,
+};
 
-use crate::samples::{NOW, after, client, digest};
+use crate::samples::{NOW, after, client, digest, register};
 
 /// How many clients that nobody uses may be there.
 const MOST: u32 = 50;
@@ -35,10 +37,11 @@ async fn flood(store: &dyn Store) {
     };
     for n in 0..FLOOD {
         let client = large(n);
-        let address = digest(&format!("address {n}"));
-        assert_eq!(store.take_permit(&address, rate, NOW).await.unwrap(), None);
-        store.add_client(&client, NOW).await.unwrap();
-        store.bound_unused_clients(&client, MOST, NOW).await.unwrap();
+        let name = digest(&format!("address {n}"));
+        let registered = store
+            .register_client(&client, Permit { name, rate }, MOST, NOW)
+            .await;
+        assert!(matches!(registered.unwrap(), Permitted::Yes(_)));
     }
 }
 
@@ -75,12 +78,8 @@ async fn the_file_holds_no_more_of_a_flood_than_the_bound() {
     let path = directory.path().join("store");
     let store = Arc::new(EmbeddedStore::open(&path).unwrap());
     flood(&*store).await;
-    let mut there = 0;
-    let unused = large(FLOOD);
-    store.add_client(&unused, NOW).await.unwrap();
     // one more makes room for itself, and only for itself
-    there += store.bound_unused_clients(&unused, MOST, NOW).await.unwrap();
-    assert_eq!(there, 1);
+    assert_eq!(register(&*store, &large(FLOOD), MOST, NOW).await, 1);
     // a flood unbounded would take more than 7 MB; the pages of what went are used again
     let length = std::fs::metadata(&path).unwrap().len();
     assert!(length < 5 << 20, "{length}");

@@ -19,8 +19,9 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 use mcp_gateway_store::{
-    Begun, BrowserLogin, DeviceRequest, DeviceStage, Document, KeyRing, Login, LoginAnswer, LoginStage,
-    Presented, RedirectAnswer, RingKey, Sealed, Store,
+    Begun, BrowserLogin, DeviceRequest, DeviceStage, Document, HeldGrant, KeyRing, Login, LoginAnswer,
+    LoginStage, Look, Permit, Permitted, Presented, Prolong, Rate, Redemption, RedirectAnswer, RingKey,
+    Rotation, Sealed, Store,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -200,6 +201,72 @@ pub(crate) async fn chained(store: &dyn Store) -> Grant {
     let (grant, _) = begun(store, grant()).await;
     store.prolong(&grant.id, after(86400), NOW).await.unwrap();
     store.grant(&grant.id, NOW).await.unwrap().unwrap()
+}
+
+/// A permit that is always there.
+pub(crate) fn plenty(name: &str) -> Permit {
+    Permit {
+        name: digest(name),
+        rate: Rate {
+            count: 1_000_000,
+            period: Duration::from_secs(1),
+            burst: 1_000_000,
+        },
+    }
+}
+
+/// What was done with a permit that was there.
+pub(crate) fn permitted<T>(answer: Permitted<T>) -> T {
+    match answer {
+        Permitted::Yes(done) => done,
+        Permitted::Wait(wait) => panic!("no permit for {wait:?}"),
+    }
+}
+
+/// A grant as it lies there now.
+pub(crate) async fn held(store: &dyn Store, id: &GrantId, now: Timestamp) -> Box<HeldGrant> {
+    let look = Look {
+        grant: Some(id),
+        ..Look::default()
+    };
+    permitted(store.look(look, now).await.unwrap()).grant.unwrap()
+}
+
+/// Uses a code, and prolongs its grant until `until`.
+pub(crate) async fn redeemed(
+    store: &dyn Store,
+    id: &GrantId,
+    code: &Digest,
+    until: Timestamp,
+    now: Timestamp,
+) -> Redemption {
+    let prolong = Prolong { permit: None, until };
+    let held = held(store, id, now).await;
+    permitted(store.redeem(held, code, prolong, now).await.unwrap())
+}
+
+/// Uses a code, and prolongs nothing.
+pub(crate) async fn redeem(store: &dyn Store, id: &GrantId, code: &Digest, now: Timestamp) -> Redemption {
+    redeemed(store, id, code, now, now).await
+}
+
+/// Uses a refresh token.
+pub(crate) async fn rotate(
+    store: &dyn Store,
+    id: &GrantId,
+    presented: Presented,
+    until: Timestamp,
+    now: Timestamp,
+) -> Rotation {
+    let prolong = Prolong { permit: None, until };
+    let held = held(store, id, now).await;
+    permitted(store.rotate(held, presented, prolong, now).await.unwrap())
+}
+
+/// Registers a client where there may be so many that nobody uses; answers how many were removed.
+pub(crate) async fn register(store: &dyn Store, client: &Client, most: u32, now: Timestamp) -> u64 {
+    let permit = plenty("register");
+    permitted(store.register_client(client, permit, most, now).await.unwrap())
 }
 
 pub(crate) const fn presented(generation: u64) -> Presented {

@@ -16,7 +16,7 @@ use mcp_gateway_store::{DeviceAsked, Rate, Sealed, Store};
 
 use crate::samples::{
     NOW, after, begun, browser, client, code_of, device, digest, document, entered, grant_of, login,
-    presented, ring, user_of,
+    presented, redeem, register, ring, rotate, user_of,
 };
 
 /// What a walk left behind.
@@ -27,9 +27,8 @@ pub(crate) struct Walk {
 
 pub(crate) async fn walk(store: &dyn Store) -> Walk {
     let (client, ended) = (client(), client());
-    store.add_client(&client, NOW).await.unwrap();
+    register(store, &client, 100, NOW).await;
     store.add_client(&ended, NOW).await.unwrap();
-    store.bound_unused_clients(&client, 100, NOW).await.unwrap();
     store.add_client(&entered("robot"), NOW).await.unwrap();
     store.end_client(&ended.id, NOW).await.unwrap();
     store.put_login(&digest("state"), &login(), NOW).await.unwrap();
@@ -46,15 +45,9 @@ pub(crate) async fn walk(store: &dyn Store) -> Walk {
         .await
         .unwrap();
     let (grant, _) = begun(store, grant).await;
-    store
-        .redeem(&grant.id, &code_of(&grant).digest, NOW)
-        .await
-        .unwrap();
+    redeem(store, &grant.id, &code_of(&grant).digest, NOW).await;
     store.prolong(&grant.id, after(86400), NOW).await.unwrap();
-    store
-        .rotate(&grant.id, presented(1), after(86400), NOW)
-        .await
-        .unwrap();
+    rotate(store, &grant.id, presented(1), after(86400), NOW).await;
     store.recheck_until(&grant.id, after(1800), NOW).await.unwrap();
     store
         .pin(&Login::parse("octocat").unwrap(), UserId(583_231))

@@ -11,7 +11,7 @@ use mcp_gateway_store::Store;
 
 use crate::{
     contract::contract,
-    samples::{NOW, after, begun, client, entered, grant_of},
+    samples::{NOW, after, begun, client, entered, grant_of, register},
 };
 
 contract!(
@@ -53,8 +53,7 @@ async fn registered(store: &dyn Store, begins: u64, most: u32) -> Client {
         expires_at: Some(after(begins)),
         ..client()
     };
-    store.add_client(&client, NOW).await.unwrap();
-    store.bound_unused_clients(&client, most, NOW).await.unwrap();
+    register(store, &client, most, NOW).await;
     client
 }
 
@@ -76,9 +75,7 @@ async fn above_the_bound_those_that_registered_first_go(store: Arc<dyn Store>) {
         expires_at: Some(after(5000)),
         ..client()
     };
-    store.add_client(&late, after(2000)).await.unwrap();
-    let removed = store.bound_unused_clients(&late, 3, after(10_000)).await.unwrap();
-    assert_eq!(removed, 0);
+    assert_eq!(register(&*store, &late, 3, after(10_000)).await, 0);
 }
 
 async fn a_client_that_is_used_or_has_a_grant_is_never_removed(store: Arc<dyn Store>) {

@@ -11,7 +11,7 @@ use mcp_gateway_store::{Begun, Prolonged, Redemption, Store, StoreError};
 
 use crate::{
     contract::contract,
-    samples::{NOW, after, begun, code_of, digest, grant, grant_of, presented, user_of},
+    samples::{NOW, after, begun, code_of, digest, grant, grant_of, presented, redeem, user_of},
 };
 
 contract!(
@@ -93,7 +93,7 @@ async fn a_code_is_known_by_its_digest_only(store: Arc<dyn Store>) {
     );
     assert_eq!(store.code(&grant.id, &digest("guess"), NOW).await.unwrap(), None);
     assert_eq!(
-        store.redeem(&grant.id, &digest("guess"), NOW).await.unwrap(),
+        redeem(&*store, &grant.id, &digest("guess"), NOW).await,
         Redemption::Unknown
     );
 }
@@ -112,19 +112,23 @@ async fn an_unused_code_ends_and_a_used_one_is_remembered(store: Arc<dyn Store>)
         None
     );
     assert_eq!(
-        store.redeem(&unused.id, &code.digest, after(60)).await.unwrap(),
+        redeem(&*store, &unused.id, &code.digest, after(60)).await,
         Redemption::Unknown
     );
 
     let (used, code) = begun(&*store, grant()).await;
-    let first = store.redeem(&used.id, &code.digest, after(59)).await.unwrap();
-    assert_eq!(first, Redemption::Granted(Box::new(used.clone())));
+    let first = redeem(&*store, &used.id, &code.digest, after(59)).await;
+    let granted = Redemption::Granted {
+        grant: Box::new(used.clone()),
+        current: 1,
+    };
+    assert_eq!(first, granted);
     assert_eq!(
         store.code(&used.id, &code.digest, after(86399)).await.unwrap(),
         Some(code.clone())
     );
     assert_eq!(
-        store.redeem(&used.id, &code.digest, after(86399)).await.unwrap(),
+        redeem(&*store, &used.id, &code.digest, after(86399)).await,
         Redemption::Replayed
     );
     assert_eq!(
@@ -132,7 +136,7 @@ async fn an_unused_code_ends_and_a_used_one_is_remembered(store: Arc<dyn Store>)
         None
     );
     assert_eq!(
-        store.redeem(&used.id, &code.digest, after(86400)).await.unwrap(),
+        redeem(&*store, &used.id, &code.digest, after(86400)).await,
         Redemption::Unknown
     );
 }
@@ -142,15 +146,15 @@ async fn of_32_redeemers_one_gets_the_grant(store: Arc<dyn Store>) {
     let tasks: Vec<_> = (0..32)
         .map(|_| {
             let (store, id, digest) = (Arc::clone(&store), grant.id.clone(), code.digest);
-            tokio::spawn(async move { store.redeem(&id, &digest, NOW).await.unwrap() })
+            tokio::spawn(async move { redeem(&*store, &id, &digest, NOW).await })
         })
         .collect();
     let (mut granted, mut replayed) = (0, 0);
     for task in tasks {
         match task.await.unwrap() {
-            Redemption::Granted(_) => granted += 1,
+            Redemption::Granted { .. } => granted += 1,
             Redemption::Replayed => replayed += 1,
-            Redemption::Unknown => panic!("the code is known"),
+            Redemption::Unknown | Redemption::Ended => panic!("the code is known"),
         }
     }
     assert_eq!((granted, replayed), (1, 31));
@@ -160,7 +164,7 @@ async fn a_code_of_an_ended_grant_is_unknown(store: Arc<dyn Store>) {
     let (grant, code) = begun(&*store, grant()).await;
     store.end_grant(&grant.id, NOW).await.unwrap();
     assert_eq!(
-        store.redeem(&grant.id, &code.digest, NOW).await.unwrap(),
+        redeem(&*store, &grant.id, &code.digest, NOW).await,
         Redemption::Unknown
     );
 }
@@ -173,10 +177,12 @@ async fn a_replayed_code_ends_the_grant_whatever_the_first_use_does(store: Arc<d
             .map(|_| {
                 let (store, id, digest) = (Arc::clone(&store), grant.id.clone(), code.digest);
                 tokio::spawn(async move {
-                    match store.redeem(&id, &digest, NOW).await.unwrap() {
-                        Redemption::Granted(_) => drop(store.prolong(&id, after(86400), NOW).await.unwrap()),
+                    match redeem(&*store, &id, &digest, NOW).await {
+                        Redemption::Granted { .. } => {
+                            drop(store.prolong(&id, after(86400), NOW).await.unwrap())
+                        }
                         Redemption::Replayed => drop(store.end_grant(&id, NOW).await.unwrap()),
-                        Redemption::Unknown => {}
+                        Redemption::Unknown | Redemption::Ended => {}
                     }
                 })
             })
@@ -192,10 +198,10 @@ async fn a_replayed_code_ends_the_grant_whatever_the_first_use_does(store: Arc<d
 
 async fn a_replay_that_ends_the_grant_before_tokens_are_issued_wins(store: Arc<dyn Store>) {
     let (grant, code) = begun(&*store, grant()).await;
-    let first = store.redeem(&grant.id, &code.digest, NOW).await.unwrap();
-    assert!(matches!(first, Redemption::Granted(_)));
+    let first = redeem(&*store, &grant.id, &code.digest, NOW).await;
+    assert!(matches!(first, Redemption::Granted { .. }));
     assert_eq!(
-        store.redeem(&grant.id, &code.digest, NOW).await.unwrap(),
+        redeem(&*store, &grant.id, &code.digest, NOW).await,
         Redemption::Replayed
     );
     assert!(store.end_grant(&grant.id, NOW).await.unwrap());

@@ -11,7 +11,7 @@ use mcp_gateway_store::{Begun, Presented, Prolonged, Rotation, Store};
 
 use crate::{
     contract::contract,
-    samples::{NOW, after, begun, chained, code_of, grant, grant_of, presented, user_of},
+    samples::{self, NOW, after, begun, chained, code_of, grant, grant_of, presented, user_of},
 };
 
 contract!(
@@ -32,10 +32,7 @@ contract!(
 );
 
 async fn rotate(store: &dyn Store, grant: &Grant, generation: u64, now: Timestamp) -> Rotation {
-    store
-        .rotate(&grant.id, presented(generation), after(86400), now)
-        .await
-        .unwrap()
+    samples::rotate(store, &grant.id, presented(generation), after(86400), now).await
 }
 
 fn turned(rotation: &Rotation) -> Option<u64> {
@@ -261,10 +258,7 @@ async fn rotating_prolongs_and_never_shortens(store: Arc<dyn Store>) {
         (2, after(90000), after(90000)),
         (2, after(95000), after(95000)),
     ] {
-        let rotation = store
-            .rotate(&grant.id, presented(generation), until, NOW)
-            .await
-            .unwrap();
+        let rotation = samples::rotate(&*store, &grant.id, presented(generation), until, NOW).await;
         let (Rotation::Turned { grant: held, .. } | Rotation::Again { grant: held, .. }) = rotation else {
             panic!("generation {generation} gave {rotation:?}");
         };

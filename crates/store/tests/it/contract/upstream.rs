@@ -16,7 +16,7 @@ use mcp_gateway_store::{Rotation, Sealed, Store};
 
 use crate::{
     contract::contract,
-    samples::{NOW, after, begun, grant, presented},
+    samples::{NOW, after, begun, grant, presented, rotate},
 };
 
 contract!(
@@ -69,10 +69,7 @@ async fn a_token_that_is_kept_lives_as_long_as_the_grant_is_prolonged(store: Arc
     // a write that is later than the end of the code lets the broom pass
     let (other, _) = begun(&*store, self::grant()).await;
     store.prolong(&other.id, after(86400), after(30)).await.unwrap();
-    store
-        .rotate(&grant.id, presented(1), after(90_000), after(86_000))
-        .await
-        .unwrap();
+    rotate(&*store, &grant.id, presented(1), after(90_000), after(86_000)).await;
     assert_eq!(store.upstream(&grant.id).await.unwrap(), Some(sealed()));
     store
         .recheck_until(&grant.id, after(90_000), after(86_000))
@@ -88,15 +85,9 @@ async fn a_token_that_is_kept_lives_as_long_as_the_grant_is_prolonged(store: Arc
 async fn a_replay_takes_the_token_with_the_grant(store: Arc<dyn Store>) {
     let grant = kept(&*store).await;
     for generation in [1, 2] {
-        store
-            .rotate(&grant.id, presented(generation), after(86400), NOW)
-            .await
-            .unwrap();
+        rotate(&*store, &grant.id, presented(generation), after(86400), NOW).await;
     }
-    let replayed = store
-        .rotate(&grant.id, presented(1), after(86400), NOW)
-        .await
-        .unwrap();
+    let replayed = rotate(&*store, &grant.id, presented(1), after(86400), NOW).await;
     assert_eq!(replayed, Rotation::Replayed);
     assert_eq!(store.upstream(&grant.id).await.unwrap(), None);
 }
@@ -186,10 +177,7 @@ async fn of_32_notes_and_rotations_none_undoes_another(store: Arc<dyn Store>) {
                     .await
                     .unwrap();
                 store.claim_recheck(&id, after(60), after(1)).await.unwrap();
-                store
-                    .rotate(&id, presented(1), after(90_000), after(1))
-                    .await
-                    .unwrap()
+                rotate(&*store, &id, presented(1), after(90_000), after(1)).await
             })
         })
         .collect();
