@@ -5,7 +5,6 @@ use std::sync::Arc;
 use mcp_gateway_model::{
     clock::Timestamp,
     grant::Grant,
-    id::ClientId,
     token::{ACCESS_TOKEN_TYPE, AccessClaims},
 };
 
@@ -38,21 +37,37 @@ pub(crate) async fn open(
     token: &str,
     now: Timestamp,
 ) -> Result<Option<LiveToken>, KeyError> {
-    let claims = jwt::claims::<AccessClaims>(server, token, ACCESS_TOKEN_TYPE, now).await?;
-    let claims = claims.filter(|claims| {
-        claims.iss == server.settings.issuer.as_str() && !Timestamp::from_secs(claims.exp).has_passed(now)
-    });
-    let Some(claims) = claims else {
+    let Some(claims) = read(server, token, now).await? else {
         return Ok(None);
     };
     let grant = server.store.grant(&claims.grant, now).await?;
+    Ok(alive(claims, grant))
+}
+
+/// As [`open`], but for the life of the grant, which is looked at by [`alive`].
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn read(
+    server: &AuthServer,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<AccessClaims>, KeyError> {
+    let claims = jwt::claims::<AccessClaims>(server, token, ACCESS_TOKEN_TYPE, now).await?;
+    Ok(claims.filter(|claims| {
+        claims.iss == server.settings.issuer.as_str() && !Timestamp::from_secs(claims.exp).has_passed(now)
+    }))
+}
+
+/// The token that says this, if its living grant is of whom and for what it says.
+pub(crate) fn alive(claims: AccessClaims, grant: Option<Grant>) -> Option<LiveToken> {
     let grant = grant.filter(|grant| {
         grant.subject() == claims.sub
-            && ClientId::parse(&claims.client_id).is_ok_and(|client| client == grant.client)
+            && grant.client.as_str() == claims.client_id
             && grant
                 .audiences
                 .iter()
                 .any(|audience| audience.as_str() == claims.aud)
     });
-    Ok(grant.map(|grant| LiveToken { claims, grant }))
+    grant.map(|grant| LiveToken { claims, grant })
 }

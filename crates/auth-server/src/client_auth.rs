@@ -15,9 +15,10 @@ use actix_web::http::header::{self, HeaderValue};
 use mcp_gateway_model::{
     client::{AuthMethod, Client},
     error::ErrorCode,
-    id::ClientId,
+    id::{ClientId, GrantId},
     secret::Secret,
 };
+use mcp_gateway_store::{HeldGrant, Look};
 
 pub(crate) use client_keys::{ClientKeys, PRIVATE};
 pub(crate) use credentials::{Credentials, Proof, bearer, claimed};
@@ -26,7 +27,7 @@ pub(crate) use guessing::wrong_secret;
 use crate::{
     clients::{self, NoClient, Purpose},
     door::Rejection,
-    limit,
+    limit::{self, Due},
     request::Context,
 };
 
@@ -44,23 +45,72 @@ pub(crate) async fn authenticate(
     endpoint: &'static str,
     credentials: &Credentials,
 ) -> Result<AuthenticatedClient, Rejection> {
-    let client = prove(context, credentials).await?;
-    match credentials.proof {
-        Proof::Nothing => limit::by_client_at_address(context, endpoint, &client.id).await?,
-        Proof::Secret(_) | Proof::Assertion(_) => limit::by_client(context, endpoint, &client.id).await?,
-    }
-    Ok(AuthenticatedClient(client))
+    let due = Due::default();
+    let (client, _) = identify(context, endpoint, credentials, None, &due).await?;
+    due.settle(context).await?;
+    Ok(client)
 }
 
-async fn prove(context: &Context, credentials: &Credentials) -> Result<Client, Rejection> {
-    let client = match ClientId::parse(&credentials.id) {
-        Ok(id) => match clients::find(context, &id, Purpose::Use).await {
-            Ok(client) => Some(client),
-            Err(NoClient::Unknown) => None,
-            Err(no_client) => return Err(no_client.rejection()),
-        },
-        Err(_) => None,
+/// As [`authenticate`], and looks at the `grant` that the call is about on the way. What is due is taken on the way as well; the
+/// permit of a client that proved who it is becomes due.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(crate) async fn identify(
+    context: &Context,
+    endpoint: &'static str,
+    credentials: &Credentials,
+    grant: Option<&GrantId>,
+    due: &Due,
+) -> Result<(AuthenticatedClient, Option<Box<HeldGrant>>), Rejection> {
+    let id = ClientId::parse(&credentials.id).ok();
+    let configured = id.as_ref().and_then(|id| clients::configured(context, id));
+    let stored = id.as_ref().filter(|_| configured.is_none());
+    // who proves nothing has its permit at its address only, and for that it is enough that there is such a client
+    let client_permit = stored
+        .filter(|_| matches!(credentials.proof, Proof::Nothing))
+        .map(|id| limit::of_client_at_address(context, endpoint, id));
+    let look = Look {
+        permit: due.address.take(),
+        client: stored,
+        client_permit,
+        grant,
     };
+    let seen = limit::permitted(context.server.store.look(look, context.now).await?)?;
+    let is_counted = client_permit.is_some() && seen.client.is_some();
+    let found = match (&id, configured) {
+        (_, Some(client)) => Some(client.clone()),
+        (Some(id), None) => described(context, id, seen.client).await?,
+        (None, None) => None,
+    };
+    let client = prove(context, credentials, found).await?;
+    if !is_counted {
+        due.client.set(Some(match credentials.proof {
+            Proof::Nothing => limit::of_client_at_address(context, endpoint, &client.id),
+            Proof::Secret(_) | Proof::Assertion(_) => limit::of_client(context, endpoint, &client.id),
+        }));
+    }
+    Ok((AuthenticatedClient(client), seen.grant))
+}
+
+/// The client that is not in the configuration, if there is one.
+async fn described(
+    context: &Context,
+    id: &ClientId,
+    stored: Option<Client>,
+) -> Result<Option<Client>, Rejection> {
+    match clients::beside_configured(context, id, stored, Purpose::Use).await {
+        Ok(client) => Ok(Some(client)),
+        Err(NoClient::Unknown) => Ok(None),
+        Err(no_client) => Err(no_client.rejection()),
+    }
+}
+
+async fn prove(
+    context: &Context,
+    credentials: &Credentials,
+    client: Option<Client>,
+) -> Result<Client, Rejection> {
     match (client, &credentials.proof) {
         (None, Proof::Assertion(_)) => Err(assertion::not_accepted("unknown_client")),
         (None, _) if credentials.id.is_empty() => Err(invalid_client(

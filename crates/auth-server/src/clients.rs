@@ -41,14 +41,33 @@ pub(crate) enum NoClient {
 /// # Errors
 /// [`NoClient`] says why there is none.
 pub(crate) async fn find(context: &Context, id: &ClientId, purpose: Purpose) -> Result<Client, NoClient> {
-    let configured = &context.server.settings.clients;
-    if let Some(client) = configured.iter().find(|client| client.id == *id) {
+    if let Some(client) = configured(context, id) {
         return Ok(client.clone());
     }
-    if let Some(client) = context.server.store.client(id, context.now).await? {
-        return Ok(client);
+    let stored = context.server.store.client(id, context.now).await?;
+    beside_configured(context, id, stored, purpose).await
+}
+
+/// The client with this id in the configuration.
+pub(crate) fn configured<'a>(context: &'a Context, id: &ClientId) -> Option<&'a Client> {
+    let configured = &context.server.settings.clients;
+    configured.iter().find(|client| client.id == *id)
+}
+
+/// As [`find`], for an id that is not in the configuration, with the client that the store has `stored` under it.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) async fn beside_configured(
+    context: &Context,
+    id: &ClientId,
+    stored: Option<Client>,
+    purpose: Purpose,
+) -> Result<Client, NoClient> {
+    match stored {
+        Some(client) => Ok(client),
+        None => documents::find(context, id, purpose).await,
     }
-    documents::find(context, id, purpose).await
 }
 
 impl NoClient {

@@ -15,9 +15,10 @@ use crate::{
         answer::{active, inactive},
         inquirer::Inquirer,
     },
-    limit, memberships,
+    limit::{self, Due},
+    memberships,
     presented::Presented,
-    request::{Context, Form, body},
+    request::{Context, Form, counted_body},
 };
 
 /// `POST /introspect`. Whatever the caller may not know about is inactive, and nothing else is said of it (RFC 7662 §2.2).
@@ -26,37 +27,42 @@ pub(crate) async fn introspect(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
+    let rate = context.server.settings.limits.introspect;
+    let permit = limit::of_address("introspect", context.address, rate);
+    let (form, due) = counted_body(&context, &request, payload, permit).await?;
+    let answer = answer(&context, &request, form, &due).await;
+    // Where nothing had to be looked up, that counts as well.
+    due.settle(&context).await?;
+    answer
+}
+
+async fn answer(
+    context: &Context,
+    request: &HttpRequest,
+    Form(mut form): Form,
+    due: &Due,
+) -> Result<HttpResponse, Rejection> {
     let server = &context.server;
-    let rate = server.settings.limits.introspect;
-    limit::by_address(
-        server.store.as_ref(),
-        "introspect",
-        context.address,
-        rate,
-        context.now,
-    )
-    .await?;
-    let Form(mut form) = body(&request, payload).await?;
-    let inquirer = Inquirer::read(&context, &request, &mut form).await?;
-    let Some(token) = Presented::read(&context, form.require("token")?).await? else {
+    let inquirer = Inquirer::read(context, request, &mut form, due).await?;
+    let Some(token) = Presented::read(context, form.require("token")?, due).await? else {
         return Ok(inactive());
     };
     let resources = &server.settings.resources;
-    if !inquirer.may_know(resources, &token) || !token.is_live(&context).await? {
+    if !inquirer.may_know(resources, &token) || !token.is_live(context).await? {
         return Ok(inactive());
     }
     let mut audiences = inquirer.audiences(resources, token.grant());
     match &token {
-        Presented::Personal(grant) => audiences = still_open(&context, grant, audiences).await?,
+        Presented::Personal(grant) => audiences = still_open(context, grant, audiences).await?,
         Presented::Access(_) => {
-            audiences.retain(|audience| memberships::stand(&context, token.grant(), audience));
+            audiences.retain(|audience| memberships::stand(context, token.grant(), audience));
         }
         Presented::Refresh(_) => {}
     }
     if audiences.is_empty() {
         return Ok(inactive());
     }
-    Ok(active(&context, &token, &audiences))
+    Ok(active(context, &token, &audiences))
 }
 
 /// Those of the audiences at which the access rules still let the person of a personal access token in: nobody refreshes it,

@@ -11,13 +11,13 @@ use mcp_gateway_model::{
     id::GrantId,
     token::{AccessClaims, PersonalAccessToken, RefreshToken},
 };
-use mcp_gateway_store::Presented as PresentedRefresh;
+use mcp_gateway_store::{Look, Presented as PresentedRefresh};
 
 use crate::{
     access_token,
     client_auth::{AuthenticatedClient, Credentials, authenticate, bearer},
     door::Rejection,
-    limit,
+    limit::{self, Due, permitted},
     request::{Context, Parameters},
 };
 
@@ -33,22 +33,26 @@ pub(crate) enum Presented {
 
 impl Presented {
     /// Reads a token; `None` for what is not ours or opens nothing any more. What kind it is its text says, so
-    /// `token_type_hint` is not needed.
-    pub(crate) async fn read(context: &Context, text: &str) -> Result<Option<Self>, Rejection> {
+    /// `token_type_hint` is not needed. A permit that is due is taken with the look at its grant.
+    pub(crate) async fn read(context: &Context, text: &str, due: &Due) -> Result<Option<Self>, Rejection> {
         let (server, now) = (&context.server, context.now);
         if PersonalAccessToken::looks_like(text) {
-            let grant = personal(context, text).await?;
+            let grant = personal(context, text, due).await?;
             return Ok(grant.map(|grant| Self::Personal(Box::new(grant))));
         }
-        if !RefreshToken::looks_like(text) {
-            let live = access_token::open(server, text, now).await?;
-            return Ok(live.map(|live| Self::Access(Box::new((live.claims, live.grant)))));
+        if RefreshToken::looks_like(text) {
+            let Some(token) = RefreshToken::open(text, &server.refresh_keys) else {
+                return Ok(None);
+            };
+            let grant = grant(context, &token.grant, due).await?;
+            return Ok(grant.map(|grant| Self::Refresh(Box::new((token, grant)))));
         }
-        let Some(token) = RefreshToken::open(text, &server.refresh_keys) else {
+        let Some(claims) = access_token::read(server, text, now).await? else {
             return Ok(None);
         };
-        let grant = server.store.grant(&token.grant, now).await?;
-        Ok(grant.map(|grant| Self::Refresh(Box::new((token, grant)))))
+        let grant = grant(context, &claims.grant, due).await?;
+        let live = access_token::alive(claims, grant);
+        Ok(live.map(|live| Self::Access(Box::new((live.claims, live.grant)))))
     }
 
     /// The grant it is a key to.
@@ -76,12 +80,27 @@ impl Presented {
     }
 }
 
+/// A living grant, looked at with a permit that is due.
+async fn grant(context: &Context, id: &GrantId, due: &Due) -> Result<Option<Grant>, Rejection> {
+    let store = &context.server.store;
+    let Some(permit) = due.next() else {
+        return Ok(store.grant(id, context.now).await?);
+    };
+    let look = Look {
+        permit: Some(permit),
+        grant: Some(id),
+        ..Look::default()
+    };
+    let seen = permitted(store.look(look, context.now).await?)?;
+    Ok(seen.grant.and_then(|held| held.into_grant()))
+}
+
 /// The living grant that a personal access token opens. What has not the form of one costs no look at the store.
-async fn personal(context: &Context, text: &str) -> Result<Option<Grant>, Rejection> {
+async fn personal(context: &Context, text: &str, due: &Due) -> Result<Option<Grant>, Rejection> {
     let Some(token) = PersonalAccessToken::read(text) else {
         return Ok(None);
     };
-    let grant = context.server.store.grant(&token.grant, context.now).await?;
+    let grant = grant(context, &token.grant, due).await?;
     Ok(grant.filter(|grant| token.opens(grant)))
 }
 
@@ -139,7 +158,9 @@ impl Caller {
             ));
         }
         if PersonalAccessToken::looks_like(token) {
-            let grant = personal(context, token).await?.ok_or_else(dead_bearer)?;
+            let grant = personal(context, token, &Due::default())
+                .await?
+                .ok_or_else(dead_bearer)?;
             limit::by_grant(context, endpoint, &grant.id).await?;
             return Ok(Some(Self::Holder(grant.id)));
         }

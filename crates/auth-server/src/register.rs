@@ -21,8 +21,8 @@ use crate::{
     audit::{Event, Line},
     client_life::unused_end,
     door::Rejection,
-    limit,
-    request::{Context, body},
+    limit::{self, Due},
+    request::{Context, counted_body},
 };
 
 /// `POST /register`: whoever the gate admits may, and each registration is a client of its own.
@@ -46,18 +46,16 @@ async fn admit_and_add(
     payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
     let (server, now) = (&context.server, context.now);
-    let store = server.store.as_ref();
-    limit::by_address(
-        store,
-        "register",
-        context.address,
-        server.settings.limits.register,
-        now,
-    )
-    .await?;
-    let origin = server.settings.registration.admit(request)?;
-    let object: JsonObject = body(request, payload).await?;
-    let metadata = read_metadata(object.members(), &Rules::of(&server.settings, origin))?;
+    let permit = limit::of_address("register", context.address, server.settings.limits.register);
+    let origin = match server.settings.registration.admit(request) {
+        Ok(origin) => origin,
+        Err(refused) => return Due::at_address(Some(permit)).settled(context, Err(refused)).await,
+    };
+    let (object, due): (JsonObject, Due) = counted_body(context, request, payload, permit).await?;
+    let rules = Rules::of(&server.settings, origin);
+    let metadata = due
+        .settled(context, read_metadata(object.members(), &rules))
+        .await?;
     let secret = issue_secret(&metadata);
     let token = Secret::generate(SecretKind::RegistrationToken);
     let client = Client {
@@ -73,10 +71,12 @@ async fn admit_and_add(
         resources: None,
         metadata,
     };
-    store.add_client(&client, now).await?;
     let most = server.settings.registration.unused_limit;
-    let removed = store.bound_unused_clients(&client, most, now).await?;
-    server.metrics.made_room(removed);
+    let store = server.store.as_ref();
+    let registered = store
+        .register_client(&client, due.address.take(), most, now)
+        .await?;
+    server.metrics.made_room(limit::permitted(registered)?);
     server
         .metrics
         .registered(client.metadata.token_endpoint_auth_method.as_str());

@@ -5,7 +5,7 @@ mod context;
 mod form;
 mod host;
 
-pub(crate) use body::body;
+pub(crate) use body::{body, counted_body};
 pub(crate) use context::Context;
 pub(crate) use form::{Form, Parameters};
 pub(crate) use host::{host, only};

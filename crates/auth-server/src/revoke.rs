@@ -7,7 +7,7 @@ use mcp_gateway_model::error::ErrorCode;
 use crate::{
     audit::{Event, Line},
     door::Rejection,
-    limit,
+    limit::{self, Due},
     metrics::Ended,
     presented::{Caller, Presented},
     request::{Context, Form, body},
@@ -26,7 +26,7 @@ pub(crate) async fn revoke(
     limit::by_address(store, "revoke", context.address, rate, context.now).await?;
     let Form(mut form) = body(&request, payload).await?;
     let caller = Caller::read(&context, "revoke", &request, &mut form).await?;
-    let Some(token) = Presented::read(&context, form.require("token")?).await? else {
+    let Some(token) = Presented::read(&context, form.require("token")?, &Due::default()).await? else {
         return Ok(done());
     };
     let grant = token.grant();

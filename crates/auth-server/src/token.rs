@@ -11,15 +11,21 @@ mod target;
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use mcp_gateway_model::{
     client::{Client, GrantType},
+    clock::Timestamp,
     error::ErrorCode,
+    id::GrantId,
+    token::RefreshToken,
 };
+use mcp_gateway_store::Prolong;
 
 use crate::{
     audit::{Event, Line},
-    client_auth::{AuthenticatedClient, Credentials, authenticate, claimed},
+    client_auth::{AuthenticatedClient, Credentials, claimed, identify},
+    code::CodeText,
     door::Rejection,
-    limit,
-    request::{Context, Form, Parameters, body},
+    limit::{self, Due},
+    request::{Context, Form, Parameters, counted_body},
+    state::AuthServer,
 };
 
 /// `POST /token`.
@@ -29,8 +35,14 @@ pub(crate) async fn token(
     payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
     let form = read(&context, &request, payload).await;
-    let claimed = claimed(&request, form.as_ref().ok().map(|form| &form.0));
-    let answer = exchange(&context, &request, form).await;
+    let claimed = claimed(&request, form.as_ref().ok().map(|(form, _)| &form.0));
+    let answer = match form {
+        Ok((form, due)) => {
+            let answer = exchange(&context, &request, form, &due).await;
+            due.settled(&context, answer).await
+        }
+        Err(rejection) => Err(rejection),
+    };
     if let Err(rejection) = answer.as_ref()
         && !is_merely_early(rejection)
     {
@@ -50,31 +62,37 @@ fn is_merely_early(rejection: &Rejection) -> bool {
     )
 }
 
-async fn read(context: &Context, request: &HttpRequest, payload: Payload) -> Result<Form, Rejection> {
-    let server = &context.server;
-    let rate = server.settings.limits.token;
-    limit::by_address(server.store.as_ref(), "token", context.address, rate, context.now).await?;
-    body(request, payload).await
+async fn read(context: &Context, request: &HttpRequest, payload: Payload) -> Result<(Form, Due), Rejection> {
+    let rate = context.server.settings.limits.token;
+    let permit = limit::of_address("token", context.address, rate);
+    counted_body(context, request, payload, permit).await
 }
 
 async fn exchange(
     context: &Context,
     request: &HttpRequest,
-    form: Result<Form, Rejection>,
+    Form(mut form): Form,
+    due: &Due,
 ) -> Result<HttpResponse, Rejection> {
     let server = &context.server;
-    let Form(mut form) = form?;
     let credentials = Credentials::read(request, &mut form)?;
-    let AuthenticatedClient(client) = authenticate(context, "token", &credentials).await?;
+    let presented = Token::presented(server, &form);
+    let grant = presented.as_ref().map(Token::grant);
+    let (AuthenticatedClient(client), held) = identify(context, "token", &credentials, grant, due).await?;
     let call = Call {
         context,
         client: &client,
         form: &form,
+        due,
     };
     let grant_type = call.grant_type()?;
     let issued = match grant_type {
-        GrantType::AuthorizationCode => authorization_code::redeem(&call).await?,
-        GrantType::RefreshToken => refresh_token::refresh(&call).await?,
+        GrantType::AuthorizationCode => {
+            authorization_code::redeem(&call, Token::into_code(presented), held).await?
+        }
+        GrantType::RefreshToken => {
+            refresh_token::refresh(&call, Token::into_refresh(presented), held).await?
+        }
         GrantType::ClientCredentials => client_credentials::act(&call).await?,
         GrantType::DeviceCode => device_code::poll(&call).await?,
     };
@@ -82,11 +100,54 @@ async fn exchange(
     Ok(issued.answer())
 }
 
+/// What is exchanged, where it names its grant: that is looked at together with the client.
+enum Token {
+    Code(CodeText),
+    Refresh(RefreshToken),
+}
+
+impl Token {
+    /// Reads it; whether the client may exchange it is asked later.
+    fn presented(server: &AuthServer, form: &Parameters) -> Option<Self> {
+        let named = form.get("grant_type")?;
+        if named == GrantType::AuthorizationCode.as_str() {
+            CodeText::parse(form.get("code")?).map(Self::Code)
+        } else if named == GrantType::RefreshToken.as_str() {
+            RefreshToken::open(form.get("refresh_token")?, &server.refresh_keys).map(Self::Refresh)
+        } else {
+            None
+        }
+    }
+
+    const fn grant(&self) -> &GrantId {
+        match self {
+            Self::Code(code) => &code.grant,
+            Self::Refresh(token) => &token.grant,
+        }
+    }
+
+    fn into_code(presented: Option<Self>) -> Option<CodeText> {
+        match presented {
+            Some(Self::Code(code)) => Some(code),
+            Some(Self::Refresh(_)) | None => None,
+        }
+    }
+
+    fn into_refresh(presented: Option<Self>) -> Option<RefreshToken> {
+        match presented {
+            Some(Self::Refresh(token)) => Some(token),
+            Some(Self::Code(_)) | None => None,
+        }
+    }
+}
+
 /// A token request of a client that proved who it is.
 struct Call<'a> {
     context: &'a Context,
     client: &'a Client,
     form: &'a Parameters,
+    /// The permits it has yet to take.
+    due: &'a Due,
 }
 
 impl Call<'_> {
@@ -104,6 +165,14 @@ impl Call<'_> {
                 "the client did not register this grant_type",
                 "grant_type_not_registered",
             ))
+        }
+    }
+
+    /// Until when the grant that is used is to live, and the permit that is due.
+    fn prolong(&self, until: Timestamp) -> Prolong {
+        Prolong {
+            permit: self.due.client.take(),
+            until,
         }
     }
 

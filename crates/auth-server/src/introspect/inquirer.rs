@@ -7,8 +7,9 @@ use mcp_gateway_model::{
 };
 
 use crate::{
-    client_auth::{AuthenticatedClient, Credentials, authenticate, not_authenticated, wrong_secret},
+    client_auth::{AuthenticatedClient, Credentials, bearer, identify, not_authenticated, wrong_secret},
     door::Rejection,
+    limit::Due,
     presented::{Caller, Presented},
     request::{Context, Parameters},
     settings::ResourceServer,
@@ -34,7 +35,11 @@ impl Inquirer {
         context: &Context,
         request: &HttpRequest,
         form: &mut Parameters,
+        due: &Due,
     ) -> Result<Self, Rejection> {
+        if bearer(request)?.is_some() {
+            due.settle(context).await?;
+        }
         if let Some(holder) = Caller::holder(context, ENDPOINT, request, form).await? {
             return Ok(Self::Caller(holder));
         }
@@ -43,7 +48,7 @@ impl Inquirer {
         if let Some(server) = resource_server(servers, &credentials.id) {
             return authenticate_server(context, server, &credentials).await;
         }
-        let AuthenticatedClient(client) = authenticate(context, ENDPOINT, &credentials).await?;
+        let (AuthenticatedClient(client), _) = identify(context, ENDPOINT, &credentials, None, due).await?;
         if client.is_confidential() {
             Ok(Self::Caller(Caller::Client(Box::new(client))))
         } else {

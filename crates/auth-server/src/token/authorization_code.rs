@@ -8,7 +8,7 @@ use mcp_gateway_model::{
     error::ErrorCode,
     grant::{Code, Grant},
 };
-use mcp_gateway_store::{Prolonged, Redemption};
+use mcp_gateway_store::{HeldGrant, Redemption};
 
 use super::{
     Call, invalid_grant,
@@ -19,20 +19,27 @@ use crate::{
     audit::{Event, Line},
     code::CodeText,
     door::Rejection,
+    limit::permitted,
     metrics::Ended,
 };
 
 const UNKNOWN: &str = "the code is unknown, has ended, or was used before";
 
-/// The grant type `authorization_code`.
-pub(super) async fn redeem(call: &Call<'_>) -> Result<Issued, Rejection> {
+/// The grant type `authorization_code`. The code, if it could be read, and its grant as it lay there when the client was
+/// looked up.
+pub(super) async fn redeem(
+    call: &Call<'_>,
+    presented: Option<CodeText>,
+    held: Option<Box<HeldGrant>>,
+) -> Result<Issued, Rejection> {
     let (server, now) = (&call.context.server, call.context.now);
     let store = server.store.as_ref();
     let unknown = |reason| invalid_grant(UNKNOWN, reason);
     let resource = call.form.get("resource");
 
-    let text = CodeText::parse(call.form.require("code")?).ok_or_else(|| unknown("code_malformed"))?;
-    let code = store.code(&text.grant, &text.digest, now).await?;
+    call.form.require("code")?;
+    let (text, held) = presented.zip(held).ok_or_else(|| unknown("code_malformed"))?;
+    let code = held.code(&text.digest, now).cloned();
     let code = code.ok_or_else(|| unknown("code_unknown"))?;
     if code.client != call.client.id {
         return Err(unknown("code_of_another_client"));
@@ -41,7 +48,7 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Issued, Rejection> {
     code.challenge
         .verify(call.form.get("code_verifier"))
         .map_err(|bad| Rejection::new(ErrorCode::InvalidGrant, bad.to_string(), "pkce_failed"))?;
-    let lived = store.grant(&text.grant, now).await?;
+    let lived = held.grant().cloned();
     if let Some(grant) = &lived {
         narrow(&server.settings.resources, grant, resource)?;
     }
@@ -49,15 +56,14 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Issued, Rejection> {
         .as_ref()
         .is_some_and(|grant| issue::may_refresh(call, &grant.scopes));
     let ready = issue::ready(call, refreshes).await?;
-    let grant = match store.redeem(&text.grant, &text.digest, now).await? {
-        Redemption::Granted(grant) => grant,
+    let prolong = call.prolong(ready.until);
+    // A replay that came between has ended the grant: then there is nothing to redeem.
+    let redemption = permitted(store.redeem(held, &text.digest, prolong, now).await?)?;
+    let (grant, generation) = match redemption {
+        Redemption::Granted { grant, current } => (grant, current),
         Redemption::Replayed => return Err(replayed(call, &code, lived.as_ref()).await),
         Redemption::Unknown => return Err(unknown("code_ended")),
-    };
-    // A replay that came between has ended the grant: then there is nothing to prolong.
-    let generation = match store.prolong(&grant.id, ready.until, now).await? {
-        Prolonged::Lives(generation) => generation,
-        Prolonged::Ended => return Err(unknown("grant_ended")),
+        Redemption::Ended => return Err(unknown("grant_ended")),
     };
     let issued = issue::issue(
         call,

@@ -20,6 +20,7 @@ use crate::{
     client_auth::not_authenticated,
     client_life,
     door::Rejection,
+    limit::permitted,
     reach::{Reach, reach},
 };
 
@@ -44,7 +45,11 @@ pub(super) async fn act(call: &Call<'_>) -> Result<Issued, Rejection> {
         created_at: now,
         expires_at: until,
     };
-    if server.store.add_grant(&grant, now).await? == Begun::Refused {
+    let begun = server
+        .store
+        .begin_own_grant(&grant, call.due.client.take(), now)
+        .await?;
+    if permitted(begun)? == Begun::Refused {
         return Err(not_authenticated("client_ended"));
     }
     let issued = issue::issue(

@@ -23,6 +23,7 @@ const UNKNOWN: &str = "the device code is unknown, has ended, or was used before
 /// The grant type `urn:ietf:params:oauth:grant-type:device_code`.
 pub(super) async fn poll(call: &Call<'_>) -> Result<Issued, Rejection> {
     let (server, now) = (&call.context.server, call.context.now);
+    call.due.settle(call.context).await?;
     device::may_ask(&server.settings.device_grant, call.client)?;
     let code = Secret::presented(call.form.require("device_code")?.to_owned());
     let digest = code.digest();

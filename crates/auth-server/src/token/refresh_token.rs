@@ -11,7 +11,7 @@ use mcp_gateway_model::{
     scope::{OFFLINE_ACCESS, ScopeSet},
     token::RefreshToken,
 };
-use mcp_gateway_store::{Presented, Rotation};
+use mcp_gateway_store::{HeldGrant, Presented, Rotation};
 
 use super::{
     Call, invalid_grant,
@@ -22,22 +22,28 @@ use crate::{
     admit::{Refusal, admit},
     audit::{Event, Line},
     door::Rejection,
+    limit::permitted,
     memberships::{self, Asked},
     metrics::Ended,
 };
 
 const UNKNOWN: &str = "the refresh token is unknown, has ended, or was revoked";
 
-/// The grant type `refresh_token`.
-pub(super) async fn refresh(call: &Call<'_>) -> Result<Issued, Rejection> {
+/// The grant type `refresh_token`. The token, if we issued it, and its grant as it lay there when the client was looked up.
+pub(super) async fn refresh(
+    call: &Call<'_>,
+    presented: Option<RefreshToken>,
+    held: Option<Box<HeldGrant>>,
+) -> Result<Issued, Rejection> {
     let (server, now) = (&call.context.server, call.context.now);
     let store = server.store.as_ref();
     let unknown = |reason| invalid_grant(UNKNOWN, reason);
 
-    let token = RefreshToken::open(call.form.require("refresh_token")?, &server.refresh_keys)
+    call.form.require("refresh_token")?;
+    let (token, held) = presented
+        .zip(held)
         .ok_or_else(|| unknown("refresh_token_unknown"))?;
-    let grant = store.grant(&token.grant, now).await?;
-    let grant = grant.ok_or_else(|| unknown("grant_ended"))?;
+    let grant = held.grant().cloned().ok_or_else(|| unknown("grant_ended"))?;
     if grant.client != call.client.id {
         return Err(unknown("refresh_token_of_another_client"));
     }
@@ -50,17 +56,23 @@ pub(super) async fn refresh(call: &Call<'_>) -> Result<Issued, Rejection> {
         generation: token.generation,
         grace: server.settings.lifetimes.refresh_grace,
     };
-    let (prolonged, generation, reason) =
-        match store.rotate(&token.grant, presented, ready.until, now).await? {
-            Rotation::Turned { grant, current } => (grant, current, None),
-            Rotation::Again { grant, current } => (grant, current, Some("answered_again")),
-            Rotation::Replayed => {
-                server.metrics.ended(Ended::Replayed, 1);
-                audit(call, &grant, Event::Replayed, Some("refresh_token_replayed"));
-                return Err(unknown("refresh_token_replayed"));
-            }
-            Rotation::Unknown => return Err(unknown("refresh_token_ended")),
-        };
+    let prolong = call.prolong(ready.until);
+    let rotation = permitted(store.rotate(held, presented, prolong, now).await?)?;
+    let (prolonged, generation, reason) = match rotation {
+        Rotation::Turned { grant, current } => (grant, current, None),
+        Rotation::Again { grant, current } => (grant, current, Some("answered_again")),
+        Rotation::Replayed => {
+            server.metrics.ended(Ended::Replayed, 1);
+            audit(call, &grant, Event::Replayed, Some("refresh_token_replayed"));
+            return Err(unknown("refresh_token_replayed"));
+        }
+        Rotation::Blocked => {
+            server.metrics.ended(Ended::NotAdmitted, 1);
+            audit(call, &grant, Event::LoginRefused, Some(Refusal::Blocked.reason()));
+            return Err(unknown(Refusal::Blocked.reason()));
+        }
+        Rotation::Unknown => return Err(unknown("refresh_token_ended")),
+    };
     let issued = issue::issue(
         call,
         ready,

@@ -8,7 +8,9 @@ use mcp_gateway_model::{
     pkce::CodeChallenge,
     secret::{Digest, SecretKind, random_text},
 };
-use mcp_gateway_store::{RedisStore, Store, testing::RedisServer};
+use mcp_gateway_store::{
+    Calls, Look, Permitted, Prolong, Redemption, RedisStore, Seen, Store, testing::RedisServer,
+};
 use redis::{Connection, Pipeline, cmd, pipe};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -257,10 +259,30 @@ async fn write(store: &RedisStore, kind: Kind, seed: &Seed) -> Answer<()> {
     let (grant, code) = grant(seed, now, end)?;
     store.begin_grant(&grant, &code, end, now).await?;
     if matches!(kind, Kind::Used) {
-        store.redeem(&grant.id, &code.digest, now).await?;
-        store.prolong(&grant.id, end, now).await?;
+        redeem(store, &grant.id, &code.digest, (end, now)).await?;
     }
     Ok(())
+}
+
+/// Uses a code as the token endpoint does.
+async fn redeem(
+    store: &RedisStore,
+    grant: &GrantId,
+    code: &Digest,
+    (until, now): (Timestamp, Timestamp),
+) -> Answer<Redemption> {
+    let look = Look {
+        grant: Some(grant),
+        ..Look::default()
+    };
+    let Permitted::Yes(Seen { grant: Some(held), .. }) = store.look(look, now).await? else {
+        return Err("the store did not look at the grant".into());
+    };
+    let prolong = Prolong { permit: None, until };
+    match store.redeem(held, code, prolong, now).await? {
+        Permitted::Yes(redemption) => Ok(redemption),
+        Permitted::Wait(_) => Err("the store asked for a permit".into()),
+    }
 }
 
 fn grant(seed: &Seed, now: Timestamp, end: Timestamp) -> Answer<(Grant, Code)> {
@@ -288,7 +310,7 @@ fn of_json<T: DeserializeOwned>(record: &serde_json::Value) -> Answer<T> {
 #[cfg(test)]
 mod tests {
     use mcp_gateway_model::id::UserId;
-    use mcp_gateway_store::{GrantReader, Redemption};
+    use mcp_gateway_store::GrantReader;
 
     use super::*;
 
@@ -322,10 +344,8 @@ mod tests {
         }
         let again = GrantId::parse(&used[0].grant).unwrap();
         let digest = Digest::of(used[0].code.as_bytes());
-        assert_eq!(
-            store.redeem(&again, &digest, now).await.unwrap(),
-            Redemption::Replayed
-        );
+        let redemption = redeem(&store, &again, &digest, (now, now)).await.unwrap();
+        assert_eq!(redemption, Redemption::Replayed);
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl<E: Engine> Calls for E {
     async fn register_client(
         &self,
         client: &Client,
-        permit: Permit,
+        permit: Option<Permit>,
         most: u32,
         now: Timestamp,
     ) -> Answer<Permitted<u64>> {
@@ -48,10 +48,10 @@ impl<E: Engine> Calls for E {
     async fn begin_own_grant(
         &self,
         grant: &Grant,
-        permit: Permit,
+        permit: Option<Permit>,
         now: Timestamp,
     ) -> Answer<Permitted<Begun>> {
-        grants::begun(self, grant, None, Some(permit), now).await
+        grants::begun(self, grant, None, permit, now).await
     }
 }
 
@@ -87,7 +87,7 @@ async fn see<E: Engine>(engine: &E, look: Look<'_>, now: Timestamp) -> Answer<Pe
 async fn register<E: Engine>(
     engine: &E,
     client: &Client,
-    permit: Permit,
+    permit: Option<Permit>,
     most: u32,
     now: Timestamp,
 ) -> Answer<Permitted<u64>> {
@@ -95,7 +95,8 @@ async fn register<E: Engine>(
     let marker = engine.keys().ended_client(&client.id);
     let listed = client_lists::unused_step(engine.keys(), client);
     let is_listed = listed.is_some();
-    let mut steps = vec![permit_step(engine, permit, None)];
+    let mut steps = Vec::with_capacity(4);
+    steps.extend(permit.map(|permit| permit_step(engine, permit, None)));
     steps.extend(listed);
     steps.push(Step::Swap(vec![
         Swap::new(key.clone(), None, Then::Put(clients::written(&key, client)?)),
@@ -104,7 +105,9 @@ async fn register<E: Engine>(
     steps.push(client_lists::too_many_step(engine.keys(), most));
 
     let mut answers = Answers::new(engine.steps(steps, now).await?);
-    if let Some(wait) = answers.wait()? {
+    if permit.is_some()
+        && let Some(wait) = answers.wait()?
+    {
         return Ok(Permitted::Wait(wait));
     }
     if is_listed {

@@ -108,6 +108,12 @@ impl HeldGrant {
         self.grant.record.as_ref()
     }
 
+    /// The grant, for who wants nothing else.
+    #[must_use]
+    pub fn into_grant(self) -> Option<Grant> {
+        self.grant.record
+    }
+
     /// What the code was issued for, used or not. `None` when it was never issued, or was never used and has ended.
     #[must_use]
     pub fn code(&self, digest: &Digest, now: Timestamp) -> Option<&Code> {

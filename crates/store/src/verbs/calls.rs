@@ -89,7 +89,7 @@ pub trait Calls: Send + Sync + 'static {
     async fn register_client(
         &self,
         client: &Client,
-        permit: Permit,
+        permit: Option<Permit>,
         most: u32,
         now: Timestamp,
     ) -> Result<Permitted<u64>, StoreError>;
@@ -127,7 +127,7 @@ pub trait Calls: Send + Sync + 'static {
     async fn begin_own_grant(
         &self,
         grant: &Grant,
-        permit: Permit,
+        permit: Option<Permit>,
         now: Timestamp,
     ) -> Result<Permitted<Begun>, StoreError>;
 }

@@ -265,7 +265,7 @@ pub(crate) async fn rotate(
 
 /// Registers a client where there may be so many that nobody uses; answers how many were removed.
 pub(crate) async fn register(store: &dyn Store, client: &Client, most: u32, now: Timestamp) -> u64 {
-    let permit = plenty("register");
+    let permit = Some(plenty("register"));
     permitted(store.register_client(client, permit, most, now).await.unwrap())
 }
 

@@ -1,7 +1,7 @@
 //! A store that stops answering when it is told to.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -15,9 +15,9 @@ use mcp_gateway_model::{
     secret::Digest,
 };
 use mcp_gateway_store::{
-    Begun, Block, Blocked, BrowserLogin, Document, EmbeddedStore, GrantReader, Health, KeyRing, Login, Pin,
-    Presented, Prolonged, Rate, Redemption, Replaced, Rotation, Sealed, Store, StoreError, StoredPublicKey,
-    Swapped, Taken, Warning,
+    Begun, Block, Blocked, BrowserLogin, Calls, Document, EmbeddedStore, GrantReader, Health, HeldGrant,
+    KeyRing, Login, Look, Permit, Permitted, Pin, Presented, Prolong, Prolonged, Rate, Redemption, Replaced,
+    Rotation, Sealed, Seen, Store, StoreError, StoredPublicKey, Swapped, Taken, Warning,
 };
 use mcp_gateway_store::{Decided, DeviceAsked, DeviceRedemption, DeviceRequest, Devices, Polled};
 
@@ -25,6 +25,7 @@ use mcp_gateway_store::{Decided, DeviceAsked, DeviceRedemption, DeviceRequest, D
 pub(crate) struct Fragile {
     inner: EmbeddedStore,
     broken: AtomicBool,
+    asked: AtomicU32,
 }
 
 impl Fragile {
@@ -32,6 +33,7 @@ impl Fragile {
         Self {
             inner,
             broken: AtomicBool::new(false),
+            asked: AtomicU32::new(0),
         }
     }
 
@@ -40,7 +42,13 @@ impl Fragile {
         self.broken.store(broken, Ordering::SeqCst);
     }
 
+    /// How often it was asked for something since this was called before.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.swap(0, Ordering::SeqCst)
+    }
+
     fn check(&self) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         if self.broken.load(Ordering::SeqCst) {
             Err(StoreError::Unavailable(
                 "redis://user:hunter2@10.0.0.7 timed out".into(),
@@ -79,10 +87,22 @@ fragile!(Devices {
     fn redeem_device(device: &Digest, now: Timestamp) -> DeviceRedemption;
 });
 
+fragile!(Calls {
+    fn look(look: Look<'_>, now: Timestamp) -> Permitted<Seen>;
+    fn register_client(client: &Client, permit: Option<Permit>, most: u32, now: Timestamp) -> Permitted<u64>;
+    fn redeem(held: Box<HeldGrant>, code: &Digest, prolong: Prolong, now: Timestamp) -> Permitted<Redemption>;
+    fn rotate(
+        held: Box<HeldGrant>,
+        presented: Presented,
+        prolong: Prolong,
+        now: Timestamp
+    ) -> Permitted<Rotation>;
+    fn begin_own_grant(grant: &Grant, permit: Option<Permit>, now: Timestamp) -> Permitted<Begun>;
+});
+
 fragile!(Store {
     fn add_client(client: &Client, now: Timestamp) -> ();
     fn entered_clients(now: Timestamp) -> Vec<Client>;
-    fn bound_unused_clients(client: &Client, most: u32, now: Timestamp) -> u64;
     fn client(id: &ClientId, now: Timestamp) -> Option<Client>;
     fn replace_client(client: &Client, now: Timestamp) -> Replaced;
     fn touch_client(id: &ClientId, until: Option<Timestamp>, seen: bool, now: Timestamp) -> ();
@@ -96,9 +116,7 @@ fragile!(Store {
     fn begin_grant(grant: &Grant, code: &Code, remembered_until: Timestamp, now: Timestamp) -> Begun;
     fn add_grant(grant: &Grant, now: Timestamp) -> Begun;
     fn code(grant: &GrantId, digest: &Digest, now: Timestamp) -> Option<Code>;
-    fn redeem(grant: &GrantId, digest: &Digest, now: Timestamp) -> Redemption;
     fn prolong(id: &GrantId, until: Timestamp, now: Timestamp) -> Prolonged;
-    fn rotate(id: &GrantId, presented: Presented, until: Timestamp, now: Timestamp) -> Rotation;
     fn refresh_is_live(id: &GrantId, presented: Presented, now: Timestamp) -> bool;
     fn end_grant(id: &GrantId, now: Timestamp) -> bool;
     fn grants_of_user(user: UserId, now: Timestamp) -> Vec<Grant>;
