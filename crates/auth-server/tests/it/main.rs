@@ -55,6 +55,7 @@ mod rfc8628_clients;
 mod rfc8707;
 mod rfc9068;
 mod rfc9207;
+mod round_trips;
 mod slow_bodies;
 mod ssrf;
 mod ssrf_names;

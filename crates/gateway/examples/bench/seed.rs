@@ -275,7 +275,10 @@ async fn redeem(
         grant: Some(grant),
         ..Look::default()
     };
-    let Permitted::Yes(Seen { grant: Some(held), .. }) = store.look(look, now).await? else {
+    let Permitted::Yes(Seen {
+        grant: Some(held), ..
+    }) = store.look(look, now).await?
+    else {
         return Err("the store did not look at the grant".into());
     };
     let prolong = Prolong { permit: None, until };

@@ -38,8 +38,7 @@ fn one(tables: &mut Tables<'_>, step: Step, now: Timestamp) -> Outcome<Done> {
                 .map(|key| tables.get(key))
                 .collect::<Result<_, redb::Error>>()?,
         ),
-        Step::Permit { of: Some(of), .. } if tables.get(&of)?.is_none() => Done::Permit(None),
-        Step::Permit { key, bucket, .. } => {
+        Step::Permit { key, bucket } => {
             return Ok(take_permit(tables, &key, bucket, now)?.map(Done::Permit));
         }
         Step::Index { key, member, ends } => {

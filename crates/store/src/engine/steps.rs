@@ -11,13 +11,8 @@ use crate::{limits::Bucket, verbs::StoreError};
 pub(crate) enum Step {
     /// Reads keys.
     Get(Vec<String>),
-    /// Takes a permit from the bucket under `key`; if `of` is given, only where something lies under it. Where there is
-    /// no permit nothing more is done.
-    Permit {
-        key: String,
-        bucket: Bucket,
-        of: Option<String>,
-    },
+    /// Takes a permit from a bucket. Where there is none nothing more is done.
+    Permit { key: String, bucket: Bucket },
     /// Adds a member to an index, as [`Engine::index`] does.
     Index {
         key: String,
@@ -77,18 +72,7 @@ pub(crate) async fn one_by_one<E: Engine>(engine: &E, steps: Vec<Step>, now: Tim
     for step in steps {
         let done = match step {
             Step::Get(keys) => Done::Got(engine.get(&keys).await?),
-            Step::Permit { key, bucket, of } => {
-                let is_due = match of {
-                    None => true,
-                    Some(of) => engine.get(&[of]).await?.iter().any(Option::is_some),
-                };
-                let wait = if is_due {
-                    engine.take_permit(key, bucket, now).await?
-                } else {
-                    None
-                };
-                Done::Permit(wait)
-            }
+            Step::Permit { key, bucket } => Done::Permit(engine.take_permit(key, bucket, now).await?),
             Step::Index { key, member, ends } => {
                 engine.index(key, &member, ends, now).await?;
                 Done::Indexed

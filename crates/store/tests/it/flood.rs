@@ -39,7 +39,7 @@ async fn flood(store: &dyn Store) {
         let client = large(n);
         let name = digest(&format!("address {n}"));
         let registered = store
-            .register_client(&client, Permit { name, rate }, MOST, NOW)
+            .register_client(&client, Some(Permit { name, rate }), MOST, NOW)
             .await;
         assert!(matches!(registered.unwrap(), Permitted::Yes(_)));
     }
