@@ -1,7 +1,5 @@
 //! Access tokens: JSON Web Tokens in the profile of [RFC 9068](https://www.rfc-editor.org/rfc/rfc9068).
 
-use std::sync::Arc;
-
 use mcp_gateway_model::{
     clock::Timestamp,
     grant::Grant,
@@ -9,14 +7,14 @@ use mcp_gateway_model::{
 };
 
 use crate::{
-    jwt,
-    keys::{KeyError, SigningKey},
+    jwt::{self, Pen},
+    keys::KeyError,
     state::AuthServer,
 };
 
 /// Signs claims.
-pub(crate) async fn sign(key: Arc<SigningKey>, claims: AccessClaims) -> Result<String, KeyError> {
-    jwt::sign(key, ACCESS_TOKEN_TYPE, claims).await
+pub(crate) async fn sign(server: &AuthServer, pen: &Pen, claims: &AccessClaims) -> Result<String, KeyError> {
+    jwt::sign(server, pen, ACCESS_TOKEN_TYPE, claims).await
 }
 
 /// A token that is good at this moment, and the living grant it is a key to.

@@ -3,6 +3,7 @@
 use mcp_gateway_model::{
     access::{Admission, Allow},
     grant::{Memberships, User},
+    id::Login,
     resource::ResourceUri,
 };
 use mcp_gateway_store::{Pin, Store, StoreError};
@@ -81,6 +82,22 @@ pub(crate) async fn admit(
     apply(settings, store, user, audience, memberships).await
 }
 
+/// As [`admit`], for a grant whose user the store looks for among those who are blocked when the grant goes on.
+///
+/// # Errors
+/// As [`admit`].
+pub(crate) async fn admit_again(
+    server: &AuthServer,
+    user: &User,
+    audience: &ResourceUri,
+    memberships: Option<&Memberships>,
+) -> Result<Admitted, Refusal> {
+    match rules(&server.settings, user, audience, memberships)? {
+        None => Ok(Admitted(())),
+        Some(_) => admit(server, user, audience, memberships).await,
+    }
+}
+
 /// The same, where no server runs.
 ///
 /// # Errors
@@ -92,32 +109,43 @@ pub(crate) async fn apply(
     audience: &ResourceUri,
     memberships: Option<&Memberships>,
 ) -> Result<Admitted, Refusal> {
-    let protected = settings.resources.of_audience(audience.as_str());
-    let protected = protected.ok_or(Refusal::ResourceGone)?;
-    let resource = &protected.resource;
     if store.is_blocked(user.id, &user.login).await? {
         return Err(Refusal::Blocked);
     }
+    let Some(login) = rules(settings, user, audience, memberships)? else {
+        return Ok(Admitted(()));
+    };
+    match store.pin(&login, user.id).await? {
+        Pin::Theirs => Ok(Admitted(())),
+        Pin::Taken(_) => Err(Refusal::PinnedToAnother),
+    }
+}
+
+/// What the lists say. Somebody may be let in only if the login that is answered is pinned to them.
+fn rules(
+    settings: &Settings,
+    user: &User,
+    audience: &ResourceUri,
+    memberships: Option<&Memberships>,
+) -> Result<Option<Login>, Refusal> {
+    let protected = settings.resources.of_audience(audience.as_str());
+    let resource = &protected.ok_or(Refusal::ResourceGone)?.resource;
     let at_all = settings.allowed_users.admits(user.id, &user.login);
     let here = resource.allow.as_ref().map_or(Admission::Admitted, |allow| {
         allow.admits(user.id, &user.login, memberships)
     });
     // Who is refused by one list is not pinned by the other.
-    let login = match (at_all, here) {
-        (Admission::Refused, _) => return Err(Refusal::NotListed),
+    match (at_all, here) {
+        (Admission::Refused, _) => Err(Refusal::NotListed),
         (_, Admission::Refused) => {
             let of_members = resource.allow.as_ref().is_some_and(Allow::asks_memberships);
-            return Err(if of_members {
+            Err(if of_members {
                 Refusal::NotAMember
             } else {
                 Refusal::NotListedForResource
-            });
+            })
         }
-        (Admission::Admitted, Admission::Admitted) => return Ok(Admitted(())),
-        (Admission::IfPinned(login), _) | (_, Admission::IfPinned(login)) => login,
-    };
-    match store.pin(&login, user.id).await? {
-        Pin::Theirs => Ok(Admitted(())),
-        Pin::Taken(_) => Err(Refusal::PinnedToAnother),
+        (Admission::Admitted, Admission::Admitted) => Ok(None),
+        (Admission::IfPinned(login), _) | (_, Admission::IfPinned(login)) => Ok(Some(login)),
     }
 }

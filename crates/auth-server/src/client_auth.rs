@@ -66,30 +66,22 @@ pub(crate) async fn identify(
     let id = ClientId::parse(&credentials.id).ok();
     let configured = id.as_ref().and_then(|id| clients::configured(context, id));
     let stored = id.as_ref().filter(|_| configured.is_none());
-    // who proves nothing has its permit at its address only, and for that it is enough that there is such a client
-    let client_permit = stored
-        .filter(|_| matches!(credentials.proof, Proof::Nothing))
-        .map(|id| limit::of_client_at_address(context, endpoint, id));
     let look = Look {
         permit: due.address.take(),
         client: stored,
-        client_permit,
         grant,
     };
     let seen = limit::permitted(context.server.store.look(look, context.now).await?)?;
-    let is_counted = client_permit.is_some() && seen.client.is_some();
     let found = match (&id, configured) {
         (_, Some(client)) => Some(client.clone()),
         (Some(id), None) => described(context, id, seen.client).await?,
         (None, None) => None,
     };
     let client = prove(context, credentials, found).await?;
-    if !is_counted {
-        due.client.set(Some(match credentials.proof {
-            Proof::Nothing => limit::of_client_at_address(context, endpoint, &client.id),
-            Proof::Secret(_) | Proof::Assertion(_) => limit::of_client(context, endpoint, &client.id),
-        }));
-    }
+    due.client.set(Some(match credentials.proof {
+        Proof::Nothing => limit::of_client_at_address(context, endpoint, &client.id),
+        Proof::Secret(_) | Proof::Assertion(_) => limit::of_client(context, endpoint, &client.id),
+    }));
     Ok((AuthenticatedClient(client), seen.grant))
 }
 

@@ -1,8 +1,6 @@
 //! ID tokens ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)): they tell a client
 //! who logged in, and open nothing.
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use mcp_gateway_model::{
@@ -15,8 +13,8 @@ use mcp_gateway_model::{
 };
 
 use crate::{
-    jwt,
-    keys::{KeyError, SigningKey},
+    jwt::{self, Pen},
+    keys::KeyError,
     settings::Settings,
     state::AuthServer,
 };
@@ -37,7 +35,7 @@ pub(crate) struct Beside<'a> {
 /// [`KeyError`] when nothing can be signed.
 pub(crate) async fn issue(
     server: &AuthServer,
-    key: Arc<SigningKey>,
+    pen: &Pen,
     grant: &Grant,
     beside: Beside<'_>,
     now: Timestamp,
@@ -46,7 +44,7 @@ pub(crate) async fn issue(
     let Some(user) = grant.user.as_ref().filter(|_| beside.scopes.contains(OPENID)) else {
         return Ok(None);
     };
-    if settings.offers.openid.is_none() || key.algorithm().is_symmetric() {
+    if settings.offers.openid.is_none() || pen.key.algorithm().is_symmetric() {
         return Ok(None);
     }
     let claims = IdClaims {
@@ -57,10 +55,10 @@ pub(crate) async fn issue(
         iat: now.secs(),
         auth_time: grant.authenticated_at.secs(),
         nonce: beside.nonce.map(ToOwned::to_owned),
-        at_hash: half_hash(key.algorithm(), beside.access_token),
+        at_hash: half_hash(pen.key.algorithm(), beside.access_token),
         person: told(settings, user, beside.scopes),
     };
-    jwt::sign(key, ID_TOKEN_TYPE, claims).await.map(Some)
+    jwt::sign(server, pen, ID_TOKEN_TYPE, &claims).await.map(Some)
 }
 
 /// What `scopes` tell of a person (§5.4). What GitHub did not say is left out.

@@ -11,32 +11,62 @@ use mcp_gateway_model::{
     key::{Algorithm, PublicKey, PublicNumbers},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
 
 use crate::{
-    keys::{KeyError, SigningKey},
+    keys::{KeyError, Place, SigningKey},
     state::AuthServer,
 };
 
 /// The most characters of a token that is looked at.
 const LIMIT: usize = 8 * 1024;
 
-/// Signs claims. Away from the threads that serve requests: a signature takes most of a millisecond.
-pub(crate) async fn sign(
-    key: Arc<SigningKey>,
-    typ: &'static str,
-    claims: impl Serialize + Send + 'static,
-) -> Result<String, KeyError> {
-    tokio::task::spawn_blocking(move || write(&key, typ, &claims))
-        .await
-        .map_err(|_| KeyError::Crypto)?
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: Algorithm,
+    kid: &'a KeyId,
+    typ: &'a str,
 }
 
-fn write(key: &SigningKey, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
-    let header = json!({ "alg": key.algorithm(), "kid": key.kid(), "typ": typ });
-    let message = format!("{}.{}", encoded(&header)?, encoded(claims)?);
-    let signature = key.sign(message.as_bytes())?;
-    Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+/// The key that signs now, and a place among those who have something to sign.
+pub(crate) struct Pen {
+    pub(crate) key: Arc<SigningKey>,
+    place: Place,
+}
+
+impl Pen {
+    /// Takes it up. What is used up for a token is used up afterwards: nothing that is signed with it fails for want of a place.
+    ///
+    /// # Errors
+    /// [`KeyError::Store`] when the store cannot be asked, [`KeyError::Busy`] when too much is being signed.
+    pub(crate) async fn take(server: &AuthServer, now: Timestamp) -> Result<Self, KeyError> {
+        let key = server.keys.signing(server.store.as_ref(), now).await?;
+        Ok(Self {
+            place: server.signers.place(&key)?,
+            key,
+        })
+    }
+}
+
+/// Signs claims.
+pub(crate) async fn sign(
+    server: &AuthServer,
+    pen: &Pen,
+    typ: &'static str,
+    claims: &impl Serialize,
+) -> Result<String, KeyError> {
+    let header = Header {
+        alg: pen.key.algorithm(),
+        kid: pen.key.kid(),
+        typ,
+    };
+    let mut token = encoded(&header)?;
+    token.push('.');
+    token.push_str(&encoded(claims)?);
+    let key = Arc::clone(&pen.key);
+    let signature = server.signers.sign(&pen.place, key, &token).await?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
 }
 
 fn encoded(part: &impl Serialize) -> Result<String, KeyError> {

@@ -6,12 +6,14 @@
 //! | `pem` | reads and writes keys as PEM ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)) |
 //! | `ring` | what becomes of the ring in the store |
 //! | `chain` | the keys of a running server |
+//! | `signers` | the threads that sign |
 //! | [`admin`] | what an operator does with them |
 
 pub mod admin;
 mod chain;
 mod pem;
 mod ring;
+mod signers;
 mod signing_key;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use mcp_gateway_model::{
 use mcp_gateway_store::StoreError;
 
 pub(crate) use chain::KeyChain;
+pub(crate) use signers::{Place, Signers};
 pub(crate) use signing_key::SigningKey;
 
 use crate::{seal::Sealer, settings::SigningSettings};
@@ -68,6 +71,9 @@ pub enum KeyError {
     /// Other processes kept changing the ring.
     #[error("other processes keep changing the signing keys: try again")]
     Contended,
+    /// More is to be signed than can be.
+    #[error("too many tokens are being signed")]
+    Busy,
     /// The cryptographic library refused; nothing that a setting mends.
     #[error("a key could not be made or used")]
     Crypto,

@@ -8,7 +8,7 @@ use mcp_gateway_store::{Store, StoreError};
 use crate::{
     desk::{BadDesk, LoginDesk},
     fetch::{BadFetcher, Fetcher, copies::Copies},
-    keys::{Configured, KeyChain, KeyError},
+    keys::{Configured, KeyChain, KeyError, Signers},
     metrics::Metrics,
     seal::Sealer,
     settings::Settings,
@@ -23,6 +23,8 @@ pub struct AuthServer {
     pub(crate) refresh_keys: Vec<MacKey>,
     /// Sign access tokens.
     pub(crate) keys: KeyChain,
+    /// Sign on threads of their own.
+    pub(crate) signers: Signers,
     /// What logging in needs.
     pub(crate) desk: LoginDesk,
     /// Reads what clients publish.
@@ -67,6 +69,7 @@ impl AuthServer {
             clock,
             refresh_keys,
             keys,
+            signers: Signers::new(),
             metrics: Metrics::register(registry)?,
         })
     }

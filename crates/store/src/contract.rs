@@ -45,12 +45,10 @@ pub(crate) use grants::living;
 pub use held::HeldGrant;
 pub(crate) use keys::published;
 
-/// Takes a permit; where one `of` is named, only if that is there.
-fn permit_step<E: Engine>(engine: &E, permit: Permit, of: Option<String>) -> Step {
+fn permit_step<E: Engine>(engine: &E, permit: Permit) -> Step {
     Step::Permit {
         key: engine.keys().permit(&permit.name),
         bucket: Bucket::new(permit.rate),
-        of,
     }
 }
 

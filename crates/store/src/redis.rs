@@ -54,8 +54,9 @@ impl std::fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// Prepares the pool. Connections will belong to the tokio runtime in which this is called. Nothing is sent yet; [`crate::GrantReader::health`] tells whether the store can be asked, and
-    /// whether a newer release has written it.
+    /// Prepares the pools. What is asked of sentinels and of a cluster's map will belong to the tokio runtime in which this is called,
+    /// the connections to those that ask. Nothing is sent yet; [`crate::GrantReader::health`] tells whether the store can be asked,
+    /// and whether a newer release has written it.
     ///
     /// # Errors
     /// [`StoreError::Misconfigured`] when the address or the certificate file cannot be understood.
@@ -164,8 +165,7 @@ impl Engine for RedisStore {
     }
 
     async fn take_permit(&self, key: String, bucket: Bucket, now: Timestamp) -> Answer<Option<Duration>> {
-        let of = None;
-        Answers::new(self.script(&[Step::Permit { key, bucket, of }], now).await?).wait()
+        Answers::new(self.script(&[Step::Permit { key, bucket }], now).await?).wait()
     }
 
     /// One Redis holds all keys, so that one call of the script does everything. In a cluster each step goes to the node that has

@@ -123,6 +123,12 @@ impl From<KeyError> for Rejection {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Store(error) => error.into(),
+            KeyError::Busy => Self::new(
+                ErrorCode::TemporarilyUnavailable,
+                "too many tokens are asked for at once: try again in a moment",
+                "signing_busy",
+            )
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
             error => Self::new(
                 ErrorCode::ServerError,
                 "the server cannot use its signing keys; its operator has to look",

@@ -109,6 +109,11 @@ impl SigningKey {
         self.pair.algorithm()
     }
 
+    /// Whether a signature takes so long that it belongs on a thread of its own.
+    pub(crate) const fn takes_long(&self) -> bool {
+        matches!(self.pair, Pair::Rsa(_))
+    }
+
     /// What verifies; nothing for a shared secret, which is never published.
     pub(crate) fn public(&self) -> Result<Option<PublicKey>, KeyError> {
         let numbers = self.pair.numbers()?;

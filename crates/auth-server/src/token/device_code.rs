@@ -8,7 +8,7 @@ use mcp_gateway_store::{DeviceRedemption, DeviceRequest, DeviceStage, Polled, Pr
 use super::{
     Call, invalid_grant,
     issue::{self, Entitlement, Issued},
-    refresh_token::still_admitted,
+    refresh_token::{Blocks, still_admitted},
     target::narrow,
 };
 use crate::{
@@ -77,7 +77,7 @@ async fn redeem(call: &Call<'_>, device: &DeviceRequest, id: &GrantId) -> Result
     let requested = call.form.get("resource");
     if let Some(grant) = store.grant(id, now).await? {
         let audience = narrow(&server.settings.resources, &grant, requested)?;
-        still_admitted(call, &grant, audience).await?;
+        still_admitted(call, &grant, audience, Blocks::Now).await?;
     }
     let ready = issue::ready(call, issue::may_refresh(call, &device.scopes)).await?;
     match store.redeem_device(&device.digest, now).await? {

@@ -1,8 +1,6 @@
 //! What a token request is answered with ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). Whatever can
 //! fail is done before anything is used up.
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, http::header};
 use mcp_gateway_model::{
     client::GrantType,
@@ -20,24 +18,23 @@ use crate::{
     access_token, client_life,
     door::Rejection,
     id_token::{self, Beside},
-    keys::SigningKey,
+    jwt::Pen,
     settings::RefreshTokens,
 };
 
 /// Everything that issuing needs, ready before a code or a refresh token is used.
 pub(super) struct Ready {
-    key: Arc<SigningKey>,
+    pen: Pen,
     /// Whether there will be a refresh token.
     refreshes: bool,
     /// Until when the grant will live.
     pub(super) until: Timestamp,
 }
 
-/// Fetches the key, and keeps the client at least as long as its grant will live: longer if it gets a refresh token
+/// Takes up the key, and keeps the client at least as long as its grant will live: longer if it gets a refresh token
 /// (`refreshes`).
 pub(super) async fn ready(call: &Call<'_>, refreshes: bool) -> Result<Ready, Rejection> {
     let (server, now) = (&call.context.server, call.context.now);
-    let store = server.store.as_ref();
     let lifetimes = &server.settings.lifetimes;
     let until = if refreshes {
         now.plus(lifetimes.refresh_token.max(lifetimes.access_token))
@@ -46,20 +43,17 @@ pub(super) async fn ready(call: &Call<'_>, refreshes: bool) -> Result<Ready, Rej
     };
     client_life::given_tokens(call.context, call.client, until).await?;
     Ok(Ready {
-        key: server.keys.signing(store, now).await?,
+        pen: Pen::take(server, now).await?,
         refreshes,
         until,
     })
 }
 
-/// Fetches the key, for a client that acts for itself: its grant ends with the access token.
+/// Takes up the key, for a client that acts for itself: its grant ends with the access token.
 pub(super) async fn for_itself(call: &Call<'_>, until: Timestamp) -> Result<Ready, Rejection> {
     let server = &call.context.server;
     Ok(Ready {
-        key: server
-            .keys
-            .signing(server.store.as_ref(), call.context.now)
-            .await?,
+        pen: Pen::take(server, call.context.now).await?,
         refreshes: false,
         until,
     })
@@ -109,8 +103,7 @@ pub(super) async fn issue(
         generation: entitlement.generation,
     };
     let refresh_key = server.refresh_keys.first().filter(|_| ready.refreshes);
-    let scope = claims.scope.clone();
-    let access_token = access_token::sign(Arc::clone(&ready.key), claims).await?;
+    let access_token = access_token::sign(server, &ready.pen, &claims).await?;
     let beside = Beside {
         access_token: &access_token,
         scopes: entitlement.scopes,
@@ -118,8 +111,8 @@ pub(super) async fn issue(
     };
     Ok(Issued {
         refresh_token: refresh_key.map(|key| refresh.seal(key)),
-        id_token: id_token::issue(server, ready.key, grant, beside, now).await?,
-        scope,
+        id_token: id_token::issue(server, &ready.pen, grant, beside, now).await?,
+        scope: claims.scope,
         access_token,
         token_type: "Bearer",
         expires_in: lifetime.as_secs(),

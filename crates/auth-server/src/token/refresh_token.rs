@@ -19,7 +19,7 @@ use super::{
     target::narrow,
 };
 use crate::{
-    admit::{Refusal, admit},
+    admit::{Admitted, Refusal, admit, admit_again},
     audit::{Event, Line},
     door::Rejection,
     limit::permitted,
@@ -49,7 +49,7 @@ pub(super) async fn refresh(
     }
     let scopes = narrowed_scopes(call, &grant)?;
     let audience = narrow(&server.settings.resources, &grant, call.form.get("resource"))?;
-    still_admitted(call, &grant, audience).await?;
+    still_admitted(call, &grant, audience, Blocks::Later).await?;
     // Whoever was given a refresh token keeps one, also when the setting has changed since.
     let ready = issue::ready(call, true).await?;
     let presented = Presented {
@@ -113,22 +113,46 @@ fn narrowed_scopes(call: &Call<'_>, grant: &Grant) -> Result<ScopeSet, Rejection
     }
 }
 
+/// Who looks whether the user is blocked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blocks {
+    /// Nobody has: it is done now.
+    Now,
+    /// The store, when the grant goes on.
+    Later,
+}
+
 /// The access rules are asked again: whoever was let in once may be let in no longer.
 pub(super) async fn still_admitted(
     call: &Call<'_>,
     grant: &Grant,
     audience: &ResourceUri,
+    blocks: Blocks,
 ) -> Result<(), Rejection> {
     let server = &call.context.server;
     let Some(user) = &grant.user else {
         return Err(invalid_grant(UNKNOWN, "grant_of_no_user"));
     };
     let belonging = memberships::again(server, grant, audience, call.context.now).await?;
-    let admitted = match &belonging {
-        Asked::Withdrawn => Err(Refusal::Withdrawn),
-        Asked::Nothing => admit(server, user, audience, None).await,
-        Asked::Known(theirs) => admit(server, user, audience, Some(theirs)).await,
+    let known = match &belonging {
+        Asked::Withdrawn => return refused(call, grant, Err(Refusal::Withdrawn)).await,
+        Asked::Nothing => None,
+        Asked::Known(theirs) => Some(theirs),
     };
+    let admitted = match blocks {
+        Blocks::Now => admit(server, user, audience, known).await,
+        Blocks::Later => admit_again(server, user, audience, known).await,
+    };
+    refused(call, grant, admitted).await
+}
+
+/// Ends the grant of who is let in no longer.
+async fn refused(
+    call: &Call<'_>,
+    grant: &Grant,
+    admitted: Result<Admitted, Refusal>,
+) -> Result<(), Rejection> {
+    let server = &call.context.server;
     match admitted {
         Ok(_) => Ok(()),
         Err(Refusal::Store(error)) => Err(error.into()),

@@ -58,19 +58,16 @@ impl<E: Engine> Calls for E {
 async fn see<E: Engine>(engine: &E, look: Look<'_>, now: Timestamp) -> Answer<Permitted<Seen>> {
     let client_key = look.client.map(|id| engine.keys().client(id));
     let grant_keys = look.grant.map(|id| HeldGrant::keys(engine.keys(), id));
-    // a permit of a client that is not there is none
-    let client_permit = look.client_permit.filter(|_| client_key.is_some());
-    let mut steps = Vec::with_capacity(4);
-    steps.extend(look.permit.map(|permit| permit_step(engine, permit, None)));
-    steps.extend(client_permit.map(|permit| permit_step(engine, permit, client_key.clone())));
+    let mut steps = Vec::with_capacity(3);
+    steps.extend(look.permit.map(|permit| permit_step(engine, permit)));
     steps.extend(client_key.iter().map(|key| Step::Get(vec![key.clone()])));
     steps.extend(grant_keys.iter().map(|keys| Step::Get(keys.to_vec())));
 
     let mut answers = Answers::new(engine.steps(steps, now).await?);
-    for _ in look.permit.iter().chain(&client_permit) {
-        if let Some(wait) = answers.wait()? {
-            return Ok(Permitted::Wait(wait));
-        }
+    if look.permit.is_some()
+        && let Some(wait) = answers.wait()?
+    {
+        return Ok(Permitted::Wait(wait));
     }
     let mut seen = Seen::default();
     if let Some(key) = &client_key {
@@ -96,7 +93,7 @@ async fn register<E: Engine>(
     let listed = client_lists::unused_step(engine.keys(), client);
     let is_listed = listed.is_some();
     let mut steps = Vec::with_capacity(4);
-    steps.extend(permit.map(|permit| permit_step(engine, permit, None)));
+    steps.extend(permit.map(|permit| permit_step(engine, permit)));
     steps.extend(listed);
     steps.push(Step::Swap(vec![
         Swap::new(key.clone(), None, Then::Put(clients::written(&key, client)?)),

@@ -110,7 +110,7 @@ pub(super) async fn begun<E: Engine>(
     let indexed = index.len();
     let markers = markers::keys(engine.keys(), grant);
     let mut steps: Vec<_> = permit
-        .map(|permit| permit_step(engine, permit, None))
+        .map(|permit| permit_step(engine, permit))
         .into_iter()
         .collect();
     steps.extend(index);

@@ -149,7 +149,7 @@ impl HeldGrant {
         };
         let mut grant = Box::new(lived.clone());
         let mut steps = Vec::with_capacity(8);
-        steps.extend(permit.map(|permit| super::permit_step(engine, permit, None)));
+        steps.extend(permit.map(|permit| super::permit_step(engine, permit)));
         let mut indexed = 0;
         if grant.expires_at < until {
             grant.expires_at = until;

@@ -8,8 +8,7 @@ use std::{
 use tokio::runtime::{EnterGuard, Handle};
 
 /// A connection lives in a task of the runtime that made it. A server with a runtime for each of its threads must not lose
-/// another thread's connection when one of them stops, so all connections are made in the runtime in which the
-/// store was.
+/// what all of them share when one of them stops, so that is made in the runtime in which the store was.
 pub(super) struct Home(Option<Handle>);
 
 impl Home {

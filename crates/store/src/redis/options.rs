@@ -28,7 +28,7 @@ pub struct RedisOptions {
     pub prefix: String,
     /// A PEM file of certificate authorities to trust, instead of the system's.
     pub tls_ca_file: Option<PathBuf>,
-    /// How many connections the authorization server may have.
+    /// How many connections each thread of the authorization server may have to a node.
     pub pool_size: usize,
     /// How many replicas have to acknowledge a write; 0 for a single Redis. Where it is not 0, and outside a cluster, what a
     /// master answers is believed only while that many acknowledge a small write of this process.

@@ -1,9 +1,14 @@
-//! The connections of the authorization server: a pool for each node.
+//! The connections of the authorization server: a pool for each node and each thread that asks. A connection is driven by the
+//! runtime of the thread that made it: to ask wakes no other thread up.
 
 use std::{
     collections::HashMap,
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -20,9 +25,14 @@ use super::{
 };
 use crate::{engine::Answer, verbs::StoreError};
 
+/// After how much rest a connection is tried before it is used: what lies between may have forgotten it.
+const RESTED: Duration = Duration::from_secs(1);
+
 /// One connection, in the hands of one question at a time.
 pub(super) struct Wire {
     connection: MultiplexedConnection,
+    /// How many faults there had been when it was made or last tried.
+    tried: u64,
     /// Without one nothing is believed, where a master may have been replaced.
     pub(super) lease: Option<Arc<Lease>>,
     /// The store at the other end has been found to be of our schema.
@@ -65,6 +75,7 @@ impl DerefMut for Wire {
 pub(super) struct Manager {
     dialer: Dialer,
     node: Node,
+    faults: Arc<AtomicU64>,
     leases: Option<Arc<Leases>>,
 }
 
@@ -73,24 +84,38 @@ impl managed::Manager for Manager {
     type Error = StoreError;
 
     async fn create(&self) -> Answer<Wire> {
-        let mut connection = self.dialer.dial(&self.node).await.map_err(|e| map(&e, ""))?;
+        let tried = self.faults.load(Ordering::Acquire);
+        let faults = Arc::clone(&self.faults);
+        let ended = move || {
+            faults.fetch_add(1, Ordering::AcqRel);
+        };
+        let dialed = self.dialer.dial_telling(&self.node, ended).await;
+        let mut connection = dialed.map_err(|e| map(&e, ""))?;
         let lease = match &self.leases {
             None => None,
             Some(leases) => Some(leases.of(identify(&mut connection).await?)),
         };
         Ok(Wire {
             connection,
+            tried,
             lease,
             marked: false,
         })
     }
 
-    async fn recycle(&self, wire: &mut Wire, _: &Metrics) -> RecycleResult<StoreError> {
+    /// A connection that was used a moment ago is good as long as none has failed or ended since: trying it each time would double
+    /// the trips.
+    async fn recycle(&self, wire: &mut Wire, metrics: &Metrics) -> RecycleResult<StoreError> {
+        let faults = self.faults.load(Ordering::Acquire);
+        if wire.tried == faults && metrics.last_used() < RESTED {
+            return Ok(());
+        }
         let answer: String = cmd("PING")
             .query_async(&mut wire.connection)
             .await
             .map_err(|e| RecycleError::Backend(map(&e, "")))?;
         if answer == "PONG" {
+            wire.tried = faults;
             Ok(())
         } else {
             Err(RecycleError::message("PING was answered with something else"))
@@ -100,12 +125,13 @@ impl managed::Manager for Manager {
 
 type Pool = managed::Pool<Manager>;
 
-/// A pool for each node that has been asked.
+/// A pool for each node that has been asked, and each thread that did.
 pub(super) struct Pools {
     dialer: Dialer,
     size: usize,
     leases: Option<Arc<Leases>>,
-    held: Mutex<HashMap<Node, Pool>>,
+    faults: Arc<AtomicU64>,
+    held: Mutex<HashMap<(ThreadId, Node), Pool>>,
 }
 
 impl Pools {
@@ -114,6 +140,7 @@ impl Pools {
             dialer,
             size: size.max(1),
             leases: leases.map(Arc::new),
+            faults: Arc::default(),
             held: Mutex::default(),
         }
     }
@@ -128,18 +155,24 @@ impl Pools {
         })
     }
 
+    /// A connection failed: all others are tried before they are used again.
+    pub(super) fn doubt(&self) {
+        self.faults.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Gives up the connections to nodes that are no longer asked.
     pub(super) fn keep_only(&self, node: &Node) {
-        self.lock().retain(|held, _| held == node);
+        self.lock().retain(|(_, held), _| held == node);
     }
 
     fn of(&self, node: &Node) -> Answer<Pool> {
         let mut held = self.lock();
-        if let Some(pool) = held.get(node) {
+        let ours = (thread::current().id(), node.clone());
+        if let Some(pool) = held.get(&ours) {
             return Ok(pool.clone());
         }
         let pool = self.open(node.clone())?;
-        held.insert(node.clone(), pool.clone());
+        held.insert(ours, pool.clone());
         Ok(pool)
     }
 
@@ -148,6 +181,7 @@ impl Pools {
         let manager = Manager {
             dialer: self.dialer.clone(),
             node,
+            faults: Arc::clone(&self.faults),
             leases: self.leases.clone(),
         };
         managed::Pool::builder(manager)
@@ -160,7 +194,7 @@ impl Pools {
             .map_err(|e| StoreError::Misconfigured(format!("the pool of connections: {e}")))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Node, Pool>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ThreadId, Node), Pool>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

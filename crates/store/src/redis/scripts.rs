@@ -15,8 +15,7 @@ use crate::{
 /// Does steps in their order, until a permit is not to be had or a swap does not take place. The arguments of each step:
 ///
 /// - `get`, how many keys;
-/// - `permit`, `of` if a second key has to hold something; as `Bucket::take` wants them, in microseconds: now, the interval, the
-///   tolerance; the slack of the lifetime in milliseconds and the schema. Answers how long to wait;
+/// - `permit`; as `Bucket::take` wants them, in microseconds: now, the interval, the tolerance; the slack of the lifetime in milliseconds and the schema. Answers how long to wait;
 /// - `index`, the member, until when it stays; now; the lifetime of the index, all in milliseconds;
 /// - `swap`, how many keys; for each `is` or `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its
 ///   lifetime in milliseconds, 0 for ever;
@@ -36,26 +35,19 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
                 answer = call('MGET', unpack(KEYS, k + 1, k + count))
                 k, a = k + count, a + 2
             elseif what == 'permit' then
-                local key, is_due = KEYS[k + 1], true
-                k = k + 1
-                if ARGV[a + 2] == 'of' then
-                    k = k + 1
-                    is_due = call('EXISTS', KEYS[k]) == 1
+                local key = KEYS[k + 1]
+                local now, interval = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+                local deepest = now + tonumber(ARGV[a + 4])
+                local held = string.match(call('GET', key) or '', '"record":(%d+)}$')
+                local next_at = math.min(math.max(tonumber(held) or now, now), deepest) + interval
+                if next_at > deepest then
+                    answer = next_at - deepest
+                else
+                    local life = math.ceil((next_at - now) / 1000) + tonumber(ARGV[a + 5])
+                    local value = string.format('{"v":%s,"record":%.0f}', ARGV[a + 6], next_at)
+                    call('SET', key, value, 'PX', string.format('%.0f', life))
                 end
-                if is_due then
-                    local now, interval = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
-                    local deepest = now + tonumber(ARGV[a + 5])
-                    local held = string.match(call('GET', key) or '', '"record":(%d+)}$')
-                    local next_at = math.min(math.max(tonumber(held) or now, now), deepest) + interval
-                    if next_at > deepest then
-                        answer = next_at - deepest
-                    else
-                        local life = math.ceil((next_at - now) / 1000) + tonumber(ARGV[a + 6])
-                        local value = string.format('{"v":%s,"record":%.0f}', ARGV[a + 7], next_at)
-                        call('SET', key, value, 'PX', string.format('%.0f', life))
-                    end
-                end
-                a = a + 7
+                k, a = k + 1, a + 6
             elseif what == 'index' then
                 local key = KEYS[k + 1]
                 call('ZADD', key, 'GT', ARGV[a + 3], ARGV[a + 2])
@@ -115,7 +107,7 @@ pub(super) fn steps(steps: &[Step], now: Timestamp) -> ScriptInvocation<'static>
     for step in steps {
         match step {
             Step::Get(keys) => drop(call.key(keys).arg("get").arg(keys.len())),
-            Step::Permit { key, bucket, of } => permit(&mut call, key, *bucket, of.as_deref(), now),
+            Step::Permit { key, bucket } => permit(&mut call, key, *bucket, now),
             Step::Index { key, member, ends } => {
                 call.key(key)
                     .arg("index")
@@ -141,13 +133,9 @@ pub(super) fn steps(steps: &[Step], now: Timestamp) -> ScriptInvocation<'static>
     call
 }
 
-fn permit(call: &mut ScriptInvocation<'static>, key: &str, bucket: Bucket, of: Option<&str>, now: Timestamp) {
-    call.key(key);
-    if let Some(of) = of {
-        call.key(of);
-    }
-    call.arg("permit")
-        .arg(if of.is_some() { "of" } else { "" })
+fn permit(call: &mut ScriptInvocation<'static>, key: &str, bucket: Bucket, now: Timestamp) {
+    call.key(key)
+        .arg("permit")
         .arg(micros(now))
         .arg(bucket.interval)
         .arg(bucket.tolerance)

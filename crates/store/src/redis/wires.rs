@@ -146,8 +146,14 @@ impl Wires {
                 drop(Object::take(wire));
                 self.route.doubt();
             }
-            ErrorKind::Server(ServerErrorKind::ClusterDown) | ErrorKind::Io => self.route.doubt(),
-            _ => {}
+            ErrorKind::Server(ServerErrorKind::ClusterDown) => self.route.doubt(),
+            // these are answers
+            ErrorKind::Server(_) | ErrorKind::UnexpectedReturnType => {}
+            _ => {
+                drop(Object::take(wire));
+                self.pools.doubt();
+                self.route.doubt();
+            }
         }
     }
 
@@ -175,7 +181,7 @@ impl Wires {
                 }
             }
         };
-        self.home.run(opened).await.inspect_err(|_| self.route.doubt())
+        opened.await.inspect_err(|_| self.route.doubt())
     }
 
     /// Marks a store that has no mark with our schema, and refuses one with another. Each new connection looks, so that a

@@ -52,8 +52,6 @@ pub struct Look<'a> {
     pub permit: Option<Permit>,
     /// The client that calls.
     pub client: Option<&'a ClientId>,
-    /// The permit of the client: taken only if there is such a client.
-    pub client_permit: Option<Permit>,
     /// The grant that is used.
     pub grant: Option<&'a GrantId>,
 }
@@ -79,7 +77,7 @@ pub struct Prolong {
 /// The verbs of the endpoints for clients.
 #[async_trait]
 pub trait Calls: Send + Sync + 'static {
-    /// Takes the permits, and reads.
+    /// Takes the permit, and reads.
     async fn look(&self, look: Look<'_>, now: Timestamp) -> Result<Permitted<Seen>, StoreError>;
 
     /// Takes the permit and adds a client that registered itself, as [`Store::add_client`](super::Store::add_client) does. Of the

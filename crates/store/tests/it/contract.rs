@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use mcp_gateway_store::{EmbeddedStore, RedisStore, Store, testing::RedisServer};
 
 mod blocks;
+mod calls;
 mod client_lists;
 mod clients;
 mod codes;
@@ -58,6 +59,7 @@ pub(crate) type Fact = (
 pub(crate) fn facts() -> Vec<Fact> {
     [
         blocks::facts(),
+        calls::facts(),
         client_lists::facts(),
         clients::facts(),
         codes::facts(),
