@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     get_one,
-    held::{HeldGrant, Wrote},
+    held::{HeldGrant, Next, Wrote},
     markers, permit_step, read,
     refresh::Chain,
 };
@@ -155,10 +155,9 @@ pub(super) async fn redeem<E: Engine>(
     engine: &E,
     mut held: Box<HeldGrant>,
     digest: &Digest,
-    prolong: Prolong,
+    mut prolong: Prolong,
     now: Timestamp,
 ) -> Answer<Permitted<Redemption>> {
-    let mut permit = prolong.permit;
     for _ in 0..ATTEMPTS {
         let Some(issued) = held.issued(digest, now) else {
             return Ok(Permitted::Yes(Redemption::Unknown));
@@ -174,9 +173,11 @@ pub(super) async fn redeem<E: Engine>(
             ..issued.clone()
         };
         let chain = held.chain().unwrap_or_else(|| Chain::opened(now));
-        let wrote = held
-            .go_on(engine, chain, Some(used), (prolong.until, permit), now)
-            .await?;
+        let next = Next {
+            chain,
+            used: Some(used),
+        };
+        let wrote = held.go_on(engine, next, prolong, now).await?;
         return Ok(Permitted::Yes(match wrote {
             Wrote::Yes(grant) => Redemption::Granted {
                 grant,
@@ -185,8 +186,8 @@ pub(super) async fn redeem<E: Engine>(
             Wrote::Stopped(_) => Redemption::Ended,
             Wrote::Wait(wait) => return Ok(Permitted::Wait(wait)),
             Wrote::Outdated => {
-                permit = None;
-                held = Box::new(HeldGrant::read(engine, held.id(), now).await?);
+                prolong.permit = None;
+                *held = HeldGrant::read(engine, held.id(), now).await?;
                 continue;
             }
         }));

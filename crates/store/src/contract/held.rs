@@ -21,7 +21,7 @@ use crate::{
     engine::{Answer, Answers, Engine, Held, Raw, Step, Swap, Then, Value},
     keys::Keys,
     value::encode,
-    verbs::Permit,
+    verbs::Prolong,
 };
 
 /// A record as it was read.
@@ -53,6 +53,13 @@ impl fmt::Debug for HeldGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("HeldGrant").field(&self.id).finish()
     }
+}
+
+/// What is written beside the grant.
+pub(super) struct Next {
+    pub(super) chain: Chain,
+    /// The code, if it was used.
+    pub(super) used: Option<Issued>,
 }
 
 /// What became of an attempt to write.
@@ -133,15 +140,14 @@ impl HeldGrant {
         self.chain.record
     }
 
-    /// Writes the chain, the code that was `used` if one was, and the grant and what goes with it until `until`, if nothing has
+    /// Writes what is `next`, and the grant and what goes with it until `until`, if nothing has
     /// changed since. The indexes come first, so that they never forget a grant that lives; the markers of client and user are
     /// read last, so that whoever puts one finds the grant in the index, or is found here.
     pub(super) async fn go_on<E: Engine>(
         &self,
         engine: &E,
-        chain: Chain,
-        used: Option<Issued>,
-        (until, permit): (Timestamp, Option<Permit>),
+        next: Next,
+        Prolong { permit, until }: Prolong,
         now: Timestamp,
     ) -> Answer<Wrote> {
         let Some(lived) = self.grant() else {
@@ -157,7 +163,7 @@ impl HeldGrant {
             indexed = index.len();
             steps.extend(index);
         }
-        steps.push(Step::Swap(self.swaps(&grant, chain, used)?));
+        steps.push(Step::Swap(self.swaps(&grant, next)?));
         let markers = markers::keys(engine.keys(), &grant);
         steps.extend(markers.iter().map(|key| Step::Get(vec![key.clone()])));
 
@@ -180,7 +186,7 @@ impl HeldGrant {
         Ok(Wrote::Yes(grant))
     }
 
-    fn swaps(&self, grant: &Grant, chain: Chain, used: Option<Issued>) -> Answer<Vec<Swap>> {
+    fn swaps(&self, grant: &Grant, Next { chain, used }: Next) -> Answer<Vec<Swap>> {
         let ends = Some(grant.expires_at);
         let put = |lies: &str, held: &Option<Raw>, value| {
             Swap::new(lies.to_owned(), held.clone(), Then::Put(value))

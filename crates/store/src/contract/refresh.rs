@@ -4,7 +4,7 @@ use mcp_gateway_model::{clock::Timestamp, grant::Grant, id::GrantId};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    held::{HeldGrant, Wrote},
+    held::{HeldGrant, Next, Wrote},
     markers::{self, Stop},
 };
 use crate::{
@@ -67,7 +67,8 @@ pub(super) async fn prolong<E: Engine>(
             return Ok(Prolonged::Ended);
         }
         let chain = held.chain().unwrap_or_else(|| Chain::opened(now));
-        match held.go_on(engine, chain, None, (until, None), now).await? {
+        let (next, prolong) = (Next { chain, used: None }, Prolong { permit: None, until });
+        match held.go_on(engine, next, prolong, now).await? {
             Wrote::Yes(_) => return Ok(Prolonged::Lives(chain.current)),
             Wrote::Stopped(_) => return Ok(Prolonged::Ended),
             Wrote::Outdated | Wrote::Wait(_) => {}
@@ -80,10 +81,9 @@ pub(super) async fn rotate<E: Engine>(
     engine: &E,
     mut held: Box<HeldGrant>,
     presented: Presented,
-    prolong: Prolong,
+    mut prolong: Prolong,
     now: Timestamp,
 ) -> Answer<Permitted<Rotation>> {
-    let mut permit = prolong.permit;
     for _ in 0..ATTEMPTS {
         let Some(old) = held.grant().and(held.chain()) else {
             return Ok(Permitted::Yes(Rotation::Unknown));
@@ -95,7 +95,7 @@ pub(super) async fn rotate<E: Engine>(
                 if held.end(engine, now).await? {
                     return Ok(Permitted::Yes(Rotation::Replayed));
                 }
-                held = Box::new(HeldGrant::read(engine, held.id(), now).await?);
+                *held = HeldGrant::read(engine, held.id(), now).await?;
                 continue;
             }
             Verdict::Again => old,
@@ -104,17 +104,18 @@ pub(super) async fn rotate<E: Engine>(
                 turned_at: now,
             },
         };
-        let rotation = match held
-            .go_on(engine, new, None, (prolong.until, permit), now)
-            .await?
-        {
+        let next = Next {
+            chain: new,
+            used: None,
+        };
+        let rotation = match held.go_on(engine, next, prolong, now).await? {
             Wrote::Yes(grant) => rotated(verdict, grant, new.current),
             Wrote::Stopped(Stop::User) => Rotation::Blocked,
             Wrote::Stopped(Stop::Client) => Rotation::Unknown,
             Wrote::Wait(wait) => return Ok(Permitted::Wait(wait)),
             Wrote::Outdated => {
-                permit = None;
-                held = Box::new(HeldGrant::read(engine, held.id(), now).await?);
+                prolong.permit = None;
+                *held = HeldGrant::read(engine, held.id(), now).await?;
                 continue;
             }
         };

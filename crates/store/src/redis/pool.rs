@@ -14,7 +14,7 @@ use std::{
 
 use deadpool::{
     Runtime,
-    managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult},
+    managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult},
 };
 use redis::{aio::MultiplexedConnection, cmd};
 
@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{engine::Answer, verbs::StoreError};
 
-/// After how much rest a connection is tried before it is used: what lies between may have forgotten it.
-const RESTED: Duration = Duration::from_secs(1);
+/// After how much rest a connection is tried before it is used: shorter than a Redis takes to end and come back.
+const RESTED: Duration = Duration::from_millis(20);
 
 /// One connection, in the hands of one question at a time.
 pub(super) struct Wire {
@@ -85,12 +85,7 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Answer<Wire> {
         let tried = self.faults.load(Ordering::Acquire);
-        let faults = Arc::clone(&self.faults);
-        let ended = move || {
-            faults.fetch_add(1, Ordering::AcqRel);
-        };
-        let dialed = self.dialer.dial_telling(&self.node, ended).await;
-        let mut connection = dialed.map_err(|e| map(&e, ""))?;
+        let mut connection = self.dialer.dial(&self.node).await.map_err(|e| map(&e, ""))?;
         let lease = match &self.leases {
             None => None,
             Some(leases) => Some(leases.of(identify(&mut connection).await?)),
@@ -103,8 +98,7 @@ impl managed::Manager for Manager {
         })
     }
 
-    /// A connection that was used a moment ago is good as long as none has failed or ended since: trying it each time would double
-    /// the trips.
+    /// A connection that was used a moment ago is good as long as none has failed since: trying it each time would double the trips.
     async fn recycle(&self, wire: &mut Wire, metrics: &Metrics) -> RecycleResult<StoreError> {
         let faults = self.faults.load(Ordering::Acquire);
         if wire.tried == faults && metrics.last_used() < RESTED {
@@ -190,6 +184,8 @@ impl Pools {
             .wait_timeout(Some(timeout))
             .create_timeout(Some(timeout * 2))
             .recycle_timeout(Some(timeout))
+            // the one that was used last has rested least
+            .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|e| StoreError::Misconfigured(format!("the pool of connections: {e}")))
     }
