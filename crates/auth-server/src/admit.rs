@@ -94,6 +94,7 @@ pub(crate) async fn admit_again(
 ) -> Result<Admitted, Refusal> {
     match rules(&server.settings, user, audience, memberships)? {
         None => Ok(Admitted(())),
+        Some(login) if server.store.pinned(&login).await? == Some(user.id) => Ok(Admitted(())),
         Some(_) => admit(server, user, audience, memberships).await,
     }
 }

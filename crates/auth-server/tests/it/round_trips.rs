@@ -1,5 +1,6 @@
 //! How often the store is asked: each question is a trip to it.
 
+use mcp_gateway_model::access::AllowedUsers;
 use mcp_gateway_store::Rate;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -22,7 +23,7 @@ async fn a_registration_asks_the_store_once() {
 
 #[actix_web::test]
 async fn tokens_ask_the_store_twice_once_the_use_of_the_client_is_noted() {
-    let desk = Desk::start().await;
+    let desk = Desk::start_with(|settings| settings.allowed_users = AllowedUsers::Everybody).await;
     for client in [desk.public_client().await, desk.confidential_client().await] {
         let (_, refresh) = desk.tokens(&client).await;
         let code = desk.code(&client).await;
@@ -34,6 +35,19 @@ async fn tokens_ask_the_store_twice_once_the_use_of_the_client_is_noted() {
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(desk.store.asked(), 2, "a refresh token");
     }
+}
+
+#[actix_web::test]
+async fn a_refresh_of_who_is_listed_by_login_looks_at_the_pin_as_well() {
+    let desk = Desk::start().await;
+    let client = desk.public_client().await;
+    let (_, refresh) = desk.tokens(&client).await;
+    let first = desk.refresh(&client, &refresh, &[]).await;
+    assert_eq!(first.status, StatusCode::OK);
+    desk.store.asked();
+    let again = desk.refresh(&client, &first.member("refresh_token"), &[]).await;
+    assert_eq!(again.status, StatusCode::OK);
+    assert_eq!(desk.store.asked(), 3);
 }
 
 #[actix_web::test]
