@@ -51,12 +51,11 @@ where
         }
     })
     .await;
-    let body = match here {
-        Some(body) => due.settled(context, body).await?,
-        None => {
-            due.settle(context).await?;
-            reading.await?
-        }
+    let body = if let Some(body) = here {
+        due.settled(context, body).await?
+    } else {
+        due.settle(context).await?;
+        reading.await?
     };
     Ok((body, due))
 }
