@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use mcp_gateway_model::grant::{Grant, GrantKind};
 use mcp_gateway_store::{
-    Begun, Calls, Look, Permit, Permitted, Prolong, Rate, Redemption, Rotation, Store, StoreError,
+    Begun, Look, Permit, Permitted, Prolong, Rate, Redemption, Rotation, Store, StoreError,
 };
 
 use crate::{
