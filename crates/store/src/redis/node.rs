@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use deadpool_redis::Manager;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, PushInfo, RedisResult,
     aio::MultiplexedConnection,
@@ -91,17 +92,26 @@ impl Dialer {
         self.speaking_resp3().dial_with(node, config).await
     }
 
+    /// What makes the connections of a pool to `node`.
+    pub(super) fn manager(&self, node: &Node) -> RedisResult<Manager> {
+        Manager::new_with_config(self.to(node), self.limited(AsyncConnectionConfig::new()))
+    }
+
     async fn dial_with(
         &self,
         node: &Node,
         config: AsyncConnectionConfig,
     ) -> RedisResult<MultiplexedConnection> {
-        let limits = config
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout));
         let client = Client::open(self.to(node))?;
         // it is large, and rare
-        Box::pin(client.get_multiplexed_async_connection_with_config(&limits)).await
+        Box::pin(client.get_multiplexed_async_connection_with_config(&self.limited(config))).await
+    }
+
+    /// `config` with the time limits.
+    fn limited(&self, config: AsyncConnectionConfig) -> AsyncConnectionConfig {
+        config
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout))
     }
 
     /// The same in the newer protocol, in which Redis may speak unasked.

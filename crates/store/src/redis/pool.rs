@@ -1,5 +1,7 @@
 //! The connections of the authorization server: a pool for each node and each thread that asks. A connection is driven by the
 //! runtime of the thread that made it: to ask wakes no other thread up.
+//!
+//! `deadpool-redis` makes and tries the connections. What is ours is when they are tried, and that none is believed without proof.
 
 use std::{
     collections::HashMap,
@@ -16,7 +18,7 @@ use deadpool::{
     Runtime,
     managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult},
 };
-use redis::{aio::MultiplexedConnection, cmd};
+use redis::{RedisError, aio::MultiplexedConnection};
 
 use super::{
     faults::{map, unavailable},
@@ -73,8 +75,7 @@ impl DerefMut for Wire {
 
 /// Makes connections to one node.
 pub(super) struct Manager {
-    dialer: Dialer,
-    node: Node,
+    connections: deadpool_redis::Manager,
     faults: Arc<AtomicU64>,
     leases: Option<Arc<Leases>>,
 }
@@ -85,7 +86,9 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Answer<Wire> {
         let tried = self.faults.load(Ordering::Acquire);
-        let mut connection = self.dialer.dial(&self.node).await.map_err(|e| map(&e, ""))?;
+        // it is large, and rare
+        let created = Box::pin(managed::Manager::create(&self.connections)).await;
+        let mut connection = created.map_err(|e| map(&e, ""))?;
         let lease = match &self.leases {
             None => None,
             Some(leases) => Some(leases.of(identify(&mut connection).await?)),
@@ -104,16 +107,18 @@ impl managed::Manager for Manager {
         if wire.tried == faults && metrics.last_used() < RESTED {
             return Ok(());
         }
-        let answer: String = cmd("PING")
-            .query_async(&mut wire.connection)
-            .await
-            .map_err(|e| RecycleError::Backend(map(&e, "")))?;
-        if answer == "PONG" {
-            wire.tried = faults;
-            Ok(())
-        } else {
-            Err(RecycleError::message("PING was answered with something else"))
-        }
+        let recycled = self.connections.recycle(&mut wire.connection, metrics).await;
+        recycled.map_err(unusable)?;
+        wire.tried = faults;
+        Ok(())
+    }
+}
+
+/// What a connection that cannot be used again means to us.
+fn unusable(fault: RecycleError<RedisError>) -> RecycleError<StoreError> {
+    match fault {
+        RecycleError::Message(reason) => RecycleError::Message(reason),
+        RecycleError::Backend(fault) => RecycleError::Backend(map(&fault, "")),
     }
 }
 
@@ -165,16 +170,15 @@ impl Pools {
         if let Some(pool) = held.get(&ours) {
             return Ok(pool.clone());
         }
-        let pool = self.open(node.clone())?;
+        let pool = self.open(node)?;
         held.insert(ours, pool.clone());
         Ok(pool)
     }
 
-    fn open(&self, node: Node) -> Answer<Pool> {
+    fn open(&self, node: &Node) -> Answer<Pool> {
         let timeout: Duration = self.dialer.timeout();
         let manager = Manager {
-            dialer: self.dialer.clone(),
-            node,
+            connections: self.dialer.manager(node).map_err(|e| map(&e, ""))?,
             faults: Arc::clone(&self.faults),
             leases: self.leases.clone(),
         };

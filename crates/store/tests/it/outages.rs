@@ -13,6 +13,7 @@ use mcp_gateway_store::{
 };
 
 use crate::{
+    patience::until,
     samples::{NOW, begun, client, grant},
     walk::{still_there, walk},
 };
@@ -156,6 +157,27 @@ async fn a_thread_that_ends_takes_its_connections_and_no_others() {
     assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
     assert_eq!(store.client(&id, NOW).await.unwrap(), None);
     assert_eq!(connections(), 2, "this thread's own");
+}
+
+/// `UNWATCH` with the `PING` is what `deadpool-redis` tries a connection with, and sent by nothing else.
+#[tokio::test]
+async fn a_connection_that_rested_is_tried_and_one_that_was_just_made_is_not() {
+    let server = RedisServer::start();
+    let (store, _) = both(&server);
+    let tried = || {
+        let commands: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query(&mut server.connection())
+            .unwrap();
+        commands.contains("cmdstat_unwatch:")
+    };
+    assert_eq!(store.client(&client().id, NOW).await.unwrap(), None);
+    assert!(!tried(), "it is new");
+    until("a connection that rested is tried", async || {
+        store.client(&client().id, NOW).await.unwrap();
+        tried()
+    })
+    .await;
 }
 
 #[tokio::test]
