@@ -66,7 +66,7 @@ loom:
 # twenty seconds of the soak, judged by the order of events and by no time
 [group('test')]
 soak-order:
-    cargo build -p mcp-gateway-gateway --bin mcp-oauth-gateway --example bench
+    cargo build --workspace --examples --bins
     "${CARGO_TARGET_DIR:-target}/debug/examples/bench" soak --order --seconds 20 --gateway "${CARGO_TARGET_DIR:-target}/debug/mcp-oauth-gateway"
 
 # the examples in the documentation run

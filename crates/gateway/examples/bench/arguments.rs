@@ -58,7 +58,7 @@ pub(crate) struct Speed {
     /// Write the table, the machine and the date into this document
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "docs/performance.md")]
     pub(crate) record: Option<PathBuf>,
-    /// Leave out all but these parts: verify, issue, proxy, ending, outages, neighbours, weight
+    /// Leave out all but these parts: verify, issue, proxy, ending, outages, neighbours, flood, weight
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// How many rounds; without it 5, or 1 with --quick

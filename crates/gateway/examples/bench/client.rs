@@ -26,6 +26,8 @@ pub(crate) enum Feed {
     Same(Rc<str>),
     /// Each of these once; the load ends when there are none left.
     Each(Rc<[String]>),
+    /// One after the other of these, again and again.
+    Turns(Rc<[String]>),
 }
 
 /// What is asked of a server.
@@ -93,6 +95,11 @@ impl Course {
             Feed::Same(request) => Some(Wire::Same(Rc::clone(request))),
             Feed::Each(requests) => {
                 let at = self.next;
+                self.next += 1;
+                (at < requests.len()).then(|| Wire::Nth(Rc::clone(requests), at))
+            }
+            Feed::Turns(requests) => {
+                let at = self.next % requests.len().max(1);
                 self.next += 1;
                 (at < requests.len()).then(|| Wire::Nth(Rc::clone(requests), at))
             }

@@ -14,7 +14,7 @@ use crate::{
     cores::Cores,
     key::Key,
     machine,
-    measure::{disturbed, finish, sample},
+    measure::{Rival, disturbed, finish, in_turn},
     progress::note,
     record,
     report::{Goal, Report},
@@ -26,6 +26,8 @@ use crate::{
 
 /// Connections of every load here.
 const CONNECTIONS: usize = 32;
+/// In how many parts each size has its turn within a round.
+const TURNS: usize = 4;
 /// How many grants each client and each person has.
 const GRANTS_EACH: usize = 10;
 /// How many grants are written at a time.
@@ -89,7 +91,7 @@ pub(crate) async fn measure(arguments: &Growth) -> Answer<ExitCode> {
     } else {
         Amount {
             rounds: 7,
-            tokens: 2000,
+            tokens: 5000,
             codes: 2000,
         }
     };
@@ -108,9 +110,7 @@ pub(crate) async fn measure(arguments: &Growth) -> Answer<ExitCode> {
     }
     for round in 1..=amount.rounds {
         note(&format!("round {round} of {}", amount.rounds));
-        for size in &stages {
-            size.round(&key, &patterns.fresh, &amount, &mut report).await?;
-        }
+        measure_round(&stages, &key, &patterns.fresh, &amount, &mut report).await?;
     }
     judge(&stages, &mut report);
     finish(&report, common, arguments.record.as_deref())
@@ -205,18 +205,22 @@ async fn prepare(
         patterns.client.write(&mut connection, &seeds)?;
     }
     let mut tokens = Vec::new();
+    // the same number at each size: where there are fewer grants, several of each
     let wanted = amount.tokens.min(grants);
+    let copies = amount.tokens.div_ceil(wanted.max(1));
     for from in (0..grants).step_by(BATCH) {
         let seeds = spread(&clients, from, BATCH.min(grants - from));
         patterns.used.write(&mut connection, &seeds)?;
         // as many of each batch as its share of all grants
-        let share = (wanted * (from + seeds.len()) / grants).saturating_sub(tokens.len());
+        let share = (wanted * (from + seeds.len()) / grants).saturating_sub(tokens.len() / copies);
         for seed in seeds
             .iter()
             .step_by((seeds.len() / share.max(1)).max(1))
             .take(share)
         {
-            tokens.push(requests::verify("/verify", &key.token(seed)?));
+            for _ in 0..copies {
+                tokens.push(requests::verify("/verify", &key.token(seed)?));
+            }
         }
     }
     Ok(Size {
@@ -234,43 +238,72 @@ impl Size {
         format!("{what}, {} grants", self.grants)
     }
 
-    async fn round(&self, key: &Key, fresh: &Pattern, amount: &Amount, report: &mut Report) -> Answer<()> {
-        let each = |port, requests: Vec<String>| Load {
-            port,
-            connections: CONNECTIONS,
-            duration: Duration::from_secs(60),
-            feed: Feed::Each(requests.into()),
-            expected: 200,
-        };
-        // a new process has seen no token: each of these is looked up in the store
-        let verifier = self.stage.gateway("verifier", key, 0)?;
-        let (first, rest) = self.tokens.split_at(self.tokens.len() / 5);
-        client::run(&each(verifier.port, first.to_vec())).await?;
-        let cold = sample(&verifier.process, &each(verifier.port, rest.to_vec())).await?;
-        report
-            .samples
-            .push(&self.name("verify, cold tokens"), CONNECTIONS, cold);
-        let warm = Load {
-            duration: Duration::from_millis(500),
-            feed: Feed::Same(self.tokens[0].as_str().into()),
-            ..each(self.verifier.port, vec![])
-        };
-        client::run(&Load {
-            duration: Duration::from_millis(50),
-            ..warm.clone()
-        })
-        .await?;
-        let warm = sample(&self.verifier.process, &warm).await?;
-        report
-            .samples
-            .push(&self.name("verify, warm token"), CONNECTIONS, warm);
-        let seeds = Seed::of_client(&self.client.id, amount.codes);
-        fresh.write(&mut self.stage.database(0)?, &seeds)?;
-        let exchange = each(self.auth.port, self.client.exchanges(&seeds));
-        let token = sample(&self.auth.process, &exchange).await?;
-        report.samples.push(&self.name("token"), CONNECTIONS, token);
-        Ok(())
+    /// A load of this size in parts.
+    fn rival<'a>(&self, name: &'a str, server: &'a Server, requests: &[String]) -> Rival<'a> {
+        let parts = requests.chunks(requests.len().div_ceil(TURNS).max(1));
+        Rival {
+            name,
+            process: &server.process,
+            parts: parts.map(|part| each(server.port, part.to_vec())).collect(),
+        }
     }
+}
+
+/// A load with each of these requests once.
+fn each(port: u16, requests: Vec<String>) -> Load {
+    Load {
+        port,
+        connections: CONNECTIONS,
+        duration: Duration::from_secs(60),
+        feed: Feed::Each(requests.into()),
+        expected: 200,
+    }
+}
+
+/// All sizes in turn: first with cold tokens, then with a warm one, then with codes.
+async fn measure_round(
+    sizes: &[Size],
+    key: &Key,
+    fresh: &Pattern,
+    amount: &Amount,
+    report: &mut Report,
+) -> Answer<()> {
+    let names = |what: &str| -> Vec<String> { sizes.iter().map(|size| size.name(what)).collect() };
+    // a new process has seen no token: each of these is looked up in the store
+    let verifiers = sizes.iter().map(|size| size.stage.gateway("verifier", key, 0));
+    let verifiers = verifiers.collect::<Answer<Vec<_>>>()?;
+    let cold = names("verify, cold tokens");
+    let mut rivals = Vec::new();
+    for ((size, verifier), name) in sizes.iter().zip(&verifiers).zip(&cold) {
+        let (first, rest) = size.tokens.split_at(size.tokens.len() / 5);
+        client::run(&each(verifier.port, first.to_vec())).await?;
+        rivals.push(size.rival(name, verifier, rest));
+    }
+    in_turn(&mut report.samples, rivals).await?;
+    let warm = names("verify, warm token");
+    let mut rivals = Vec::new();
+    for (size, name) in sizes.iter().zip(&warm) {
+        let part = Load {
+            duration: Duration::from_millis(200),
+            feed: Feed::Same(size.tokens[0].as_str().into()),
+            ..each(size.verifier.port, vec![])
+        };
+        client::run(&part).await?;
+        rivals.push(Rival {
+            name,
+            process: &size.verifier.process,
+            parts: vec![part; TURNS],
+        });
+    }
+    in_turn(&mut report.samples, rivals).await?;
+    let token = names("token");
+    let mut rivals = Vec::new();
+    for (size, name) in sizes.iter().zip(&token) {
+        let seeds = Seed::of_client(&size.client.id, amount.codes);
+        fresh.write(&mut size.stage.database(0)?, &seeds)?;
+        rivals.push(size.rival(name, &size.auth, &size.client.exchanges(&seeds)));
+    }
+    in_turn(&mut report.samples, rivals).await
 }
 
 /// Compares the cost of a request at each size with that at the first.

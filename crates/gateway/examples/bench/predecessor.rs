@@ -34,7 +34,14 @@ impl Predecessor {
     pub(crate) async fn start(stage: &Stage, python: &Path, key: &Key) -> Answer<Self> {
         let python = std::path::absolute(python)?;
         let port = free_port();
-        let arguments = ["-m", "mcp_oauth_dynamicclient", "--port", &port.to_string()];
+        let arguments = [
+            "-m",
+            "mcp_oauth_dynamicclient",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+        ];
         let start = Start {
             program: &python,
             arguments: arguments.map(str::to_owned).to_vec(),

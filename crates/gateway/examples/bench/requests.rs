@@ -12,9 +12,14 @@ use crate::{
 
 /// What Traefik asks about a call of the protected server, with the headers that come with one.
 pub(crate) fn verify(path: &str, token: &str) -> String {
+    verify_from(path, token, "192.0.2.7")
+}
+
+/// The same about a call from an address.
+pub(crate) fn verify_from(path: &str, token: &str, address: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: application/json, text/event-stream\r\n\
-         Content-Type: application/json\r\nMcp-Protocol-Version: 2025-06-18\r\nX-Forwarded-For: 192.0.2.7\r\n\
+         Content-Type: application/json\r\nMcp-Protocol-Version: 2025-06-18\r\nX-Forwarded-For: {address}\r\n\
          X-Forwarded-Method: GET\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: echo.bench.test\r\n\
          X-Forwarded-Uri: /mcp\r\nAuthorization: Bearer {token}\r\n\r\n"
     )

@@ -142,15 +142,22 @@ fn rights() -> Answer<Vec<String>> {
 fn by_order(judge: &Judge) -> ExitCode {
     result(&format!(
         "{} requests, {} answered with 200, {} refused; {} grants prolonged, {} ended, {} of them asked about after both \
-         verifiers had certainly heard",
+         verifiers had certainly heard; {} requests answered with 503",
         judge.requests,
         judge.admitted,
         judge.refused,
         judge.prolonged,
         judge.ended(),
         judge.fenced,
+        judge.unanswered,
     ));
-    verdict(judge, judge.fenced * 4 >= judge.ended() && judge.fenced > 0)
+    if judge.is_mute() {
+        note("more than one request in a hundred was answered with 503");
+    }
+    verdict(
+        judge,
+        judge.fenced * 4 >= judge.ended() && judge.fenced > 0 && !judge.is_mute(),
+    )
 }
 
 fn by_time(judge: &Judge, report: &mut Report) {

@@ -58,7 +58,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Answer<()> {
 }
 
 /// Waits until the server is at work.
-fn busy(process: &Process) -> Answer<()> {
+pub(super) fn busy(process: &Process) -> Answer<()> {
     let at_work = process.processor_time()? + Duration::from_millis(50);
     let began = now();
     while process.processor_time()? < at_work {

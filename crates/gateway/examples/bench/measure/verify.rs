@@ -1,11 +1,11 @@
 //! `/verify` against a server that decides nothing, against one that only checks a signature, and against the predecessor.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
-use super::{Bench, CONNECTIONS};
+use super::{Bench, CONNECTIONS, Rival, TURNS};
 use crate::{
     Answer,
-    client::{self, Line, Load},
+    client::{self, Feed, Line, Load},
     key::Key,
     predecessor::Predecessor,
     progress::{note, now},
@@ -17,6 +17,9 @@ use crate::{
 
 const WARM: &str = "verify, warm token";
 const BARE: &str = "bare handler";
+const MANY: &str = "verify, 1000 warm tokens in turn";
+/// How many tokens are asked about in turn, each from an address of its own.
+const IN_TURN: usize = 1000;
 
 /// Servers and requests of this part.
 struct Set {
@@ -33,7 +36,7 @@ struct Set {
     tool: String,
     /// The same with another signature.
     forged: String,
-    /// Tokens that no verifier has seen.
+    /// Tokens that no verifier has seen, but for the first thousand, which the one that lasts remembers.
     cold: Vec<String>,
 }
 
@@ -92,11 +95,32 @@ impl Set {
         bench.in_turn(rivals).await
     }
 
+    /// Requests with a thousand tokens, each from an address of its own.
+    fn in_turn(&self) -> Rc<[String]> {
+        let tokens = self.cold.iter().take(IN_TURN).enumerate();
+        tokens
+            .map(|(at, token)| {
+                requests::verify_from("/verify", token, &format!("198.18.{}.{}", at / 250, at % 250))
+            })
+            .collect()
+    }
+
     async fn round(&self, bench: &mut Bench, connections: usize) -> Answer<()> {
         let warm = requests::verify("/verify", &self.warm);
-        let rivals = [(BARE, &self.bare), (WARM, &self.verifier)]
-            .map(|(name, server)| bench.rival(name, server, &warm, connections));
-        bench.in_turn(rivals.into()).await?;
+        let mut rivals = Vec::from(
+            [(BARE, &self.bare), (WARM, &self.verifier)]
+                .map(|(name, server)| bench.rival(name, server, &warm, connections)),
+        );
+        let part = Load {
+            feed: Feed::Turns(self.in_turn()),
+            ..rivals[1].parts[0].clone()
+        };
+        rivals.push(Rival {
+            name: MANY,
+            process: &self.verifier.process,
+            parts: vec![part; TURNS as usize],
+        });
+        bench.in_turn(rivals).await?;
         let tool = requests::verify_tool(&self.tool);
         let forged = requests::verify("/verify", &self.forged);
         let nonsense = requests::verify("/verify", "nonsense");
@@ -151,6 +175,8 @@ impl Set {
             })
             .await?;
         }
+        let each = Bench::each(self.verifier.port, 8, self.in_turn().to_vec());
+        client::run(&each).await?;
         Ok(())
     }
 }
@@ -231,6 +257,10 @@ fn explain(report: &mut Report) {
         let name = format!("verify warm / bare handler, rate, {connections} connections");
         report.line(name, "", Goal::Told, rate);
     }
+    let rate = report.samples.ratio((MANY, bare), 32, |s| s.rate);
+    let name =
+        "verify of 1000 warm tokens of different addresses in turn / bare handler, rate, 32 connections";
+    report.line(name, "", Goal::Told, rate);
     for (other, name) in [
         (
             "verify, warm token, tool call",

@@ -11,7 +11,7 @@ use crate::{
     arguments::Common,
     client::{self, count},
     key::Key,
-    process::answers,
+    process::{Process, answers},
     progress::{millis, note, now},
     report::Goal,
     requests,
@@ -89,7 +89,22 @@ fn start(stage: &Stage, key: &Key) -> Answer<(f64, f64)> {
         thread::sleep(PAUSE);
     }
     let took = millis(began.elapsed());
-    Ok((took, megabytes(process.memory()?)))
+    Ok((took, megabytes(at_rest(&process, port)?)))
+}
+
+/// What it takes up when all its threads have begun, it has answered a question about a token, and has had nothing to do since.
+fn at_rest(process: &Process, port: u16) -> Answer<u64> {
+    let began = now();
+    while !answers(port, "/readyz") {
+        if began.elapsed() > PATIENCE {
+            return Err("the server is not ready".into());
+        }
+        thread::sleep(PAUSE);
+    }
+    // without a token: that is no 200
+    answers(port, "/verify");
+    thread::sleep(Duration::from_secs(1));
+    process.memory()
 }
 
 /// How much a verifier grows with each token that it has not seen before.

@@ -62,6 +62,8 @@ pub(super) struct Judge {
     pub(super) admitted: usize,
     pub(super) refused: usize,
     pub(super) refused_living: usize,
+    /// How often 503 was the answer where no time is judged: nobody was let in, and nobody was told that the grant has ended.
+    pub(super) unanswered: usize,
     pub(super) let_through: usize,
     pub(super) prolonged: usize,
     /// How many ended grants were asked about after both verifiers had certainly heard.
@@ -78,6 +80,7 @@ impl Judge {
             admitted: 0,
             refused: 0,
             refused_living: 0,
+            unanswered: 0,
             let_through: 0,
             prolonged: 0,
             fenced: 0,
@@ -95,6 +98,7 @@ impl Judge {
         match (status, grant.ending.get()) {
             (200, _) => self.let_in(grant, verifier, sent),
             (401, Some(_)) => self.refused += 1,
+            (503, _) if !self.by_time => self.unanswered += 1,
             (_, None) => {
                 self.refused_living += 1;
                 self.object(
@@ -129,6 +133,11 @@ impl Judge {
                 &format!("verifier {verifier} let it through {late:?} after its end"),
             );
         }
+    }
+
+    /// Whether more than one request in a hundred had no answer: more than a busy machine explains.
+    pub(super) const fn is_mute(&self) -> bool {
+        self.unanswered * 100 > self.requests
     }
 
     /// Something is wrong.
@@ -169,13 +178,25 @@ mod tests {
 
     #[test]
     fn who_is_refused_while_the_grant_lives_objects() {
-        for status in [401, 403, 500, 503] {
-            let (mut judge, grant) = (Judge::new(false), grant());
+        for (by_time, status) in [(false, 401), (false, 403), (false, 500), (true, 401), (true, 503)] {
+            let (mut judge, grant) = (Judge::new(by_time), grant());
             judge.answered(&grant, 0, sent(false), 200);
             assert!(judge.objections.is_empty());
             judge.answered(&grant, 0, sent(false), status);
             assert_eq!((judge.objections.len(), judge.refused_living), (1, 1), "{status}");
         }
+    }
+
+    #[test]
+    fn one_in_a_hundred_may_go_unanswered_where_no_time_counts() {
+        let (mut judge, grant) = (Judge::new(false), grant());
+        for _ in 0..99 {
+            judge.answered(&grant, 0, sent(false), 200);
+        }
+        judge.answered(&grant, 0, sent(false), 503);
+        assert!(judge.objections.is_empty() && !judge.is_mute());
+        judge.answered(&grant, 1, sent(false), 503);
+        assert!(judge.objections.is_empty() && judge.is_mute());
     }
 
     #[test]
