@@ -237,15 +237,15 @@ impl Size {
     fn name(&self, what: &str) -> String {
         format!("{what}, {} grants", self.grants)
     }
+}
 
-    /// A load of this size in parts.
-    fn rival<'a>(&self, name: &'a str, server: &'a Server, requests: &[String]) -> Rival<'a> {
-        let parts = requests.chunks(requests.len().div_ceil(TURNS).max(1));
-        Rival {
-            name,
-            process: &server.process,
-            parts: parts.map(|part| each(server.port, part.to_vec())).collect(),
-        }
+/// Somebody to be loaded in turn with others, with each of these requests once.
+fn rival<'a>(name: &'a str, server: &'a Server, requests: &[String]) -> Rival<'a> {
+    let parts = requests.chunks(requests.len().div_ceil(TURNS).max(1));
+    Rival {
+        name,
+        process: &server.process,
+        parts: parts.map(|part| each(server.port, part.to_vec())).collect(),
     }
 }
 
@@ -277,7 +277,7 @@ async fn measure_round(
     for ((size, verifier), name) in sizes.iter().zip(&verifiers).zip(&cold) {
         let (first, rest) = size.tokens.split_at(size.tokens.len() / 5);
         client::run(&each(verifier.port, first.to_vec())).await?;
-        rivals.push(size.rival(name, verifier, rest));
+        rivals.push(rival(name, verifier, rest));
     }
     in_turn(&mut report.samples, rivals).await?;
     let warm = names("verify, warm token");
@@ -301,7 +301,7 @@ async fn measure_round(
     for (size, name) in sizes.iter().zip(&token) {
         let seeds = Seed::of_client(&size.client.id, amount.codes);
         fresh.write(&mut size.stage.database(0)?, &seeds)?;
-        rivals.push(size.rival(name, &size.auth, &size.client.exchanges(&seeds)));
+        rivals.push(rival(name, &size.auth, &size.client.exchanges(&seeds)));
     }
     in_turn(&mut report.samples, rivals).await
 }

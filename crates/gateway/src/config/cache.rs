@@ -6,7 +6,8 @@ use mcp_gateway_verifier::CacheSettings;
 
 use super::reader::Reader;
 
-/// Both bounds; a server has as many threads as it is given processors.
+/// Both bounds; a server has as many threads as it is given processors (`dev` has two, and then
+/// remembers less than it could).
 pub(super) fn read(r: &mut Reader<'_>) -> CacheSettings {
     let defaults = CacheSettings::default();
     CacheSettings {
