@@ -190,7 +190,7 @@ impl Engine for RedisStore {
         let mut all = Vec::new();
         for node in self.wires.nodes().await? {
             let mut wire = self.wires.connection(&node).await?;
-            for warning in inspect::inspect(&mut wire, now).await? {
+            for warning in inspect::inspect(&mut wire, self.wires.acknowledging(), now).await? {
                 if !all.contains(&warning) {
                     all.push(warning);
                 }

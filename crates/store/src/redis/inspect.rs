@@ -36,7 +36,20 @@ impl Settings {
     }
 }
 
-pub(super) async fn inspect(connection: &mut MultiplexedConnection, now: Timestamp) -> Answer<Vec<Warning>> {
+/// Replicas whose acknowledgement proves that a master is one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acknowledging {
+    /// So many have to acknowledge.
+    pub(super) waited_for: u32,
+    /// So many are known beside those that Redis itself names.
+    pub(super) known: u32,
+}
+
+pub(super) async fn inspect(
+    connection: &mut MultiplexedConnection,
+    acknowledging: Option<Acknowledging>,
+    now: Timestamp,
+) -> Answer<Vec<Warning>> {
     let time = cmd("TIME")
         .query_async(connection)
         .await
@@ -51,6 +64,7 @@ pub(super) async fn inspect(connection: &mut MultiplexedConnection, now: Timesta
     check_version(&info, &mut warnings);
     check_durability(&config, &info, &mut warnings);
     check_replication(&config, &info, &mut warnings);
+    warnings.extend(acknowledging.and_then(|acknowledging| check_majority(acknowledging, &info)));
     Ok(warnings.into_iter().map(Warning).collect())
 }
 
@@ -114,6 +128,19 @@ fn check_replication(config: &Settings, info: &Settings, warnings: &mut Vec<Stri
     }
 }
 
+/// Fewer than half of the replicas could acknowledge to a master that was replaced while others do to the new one.
+fn check_majority(Acknowledging { waited_for, known }: Acknowledging, info: &Settings) -> Option<String> {
+    let connected = info.number("connected_slaves").unwrap_or(0);
+    let replicas = connected.max(u64::from(known));
+    let half = replicas.div_ceil(2);
+    (u64::from(waited_for) < half).then(|| {
+        format!(
+            "two masters could be believed at once: the gateway waits for {waited_for} of {replicas} replicas \
+             (set REDIS_WAIT_REPLICAS to {half})"
+        )
+    })
+}
+
 fn unchecked(name: &str, wanted: &str) -> String {
     format!("Redis does not let this user read {name}; make sure that it is {wanted}")
 }
@@ -151,5 +178,22 @@ fn permitted(answer: redis::RedisResult<Settings>) -> Answer<Settings> {
     match answer.map_err(|e| map(&e, "")) {
         Err(StoreError::Refused(_)) => Ok(Settings::default()),
         answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_that_only_the_sentinels_know_of_count_as_well() {
+        let info = Settings([("connected_slaves".to_owned(), "2".to_owned())].into());
+        let warned_of =
+            |waited_for, known| check_majority(Acknowledging { waited_for, known }, &info).is_some();
+        assert!(!warned_of(1, 0));
+        assert!(!warned_of(1, 2));
+        assert!(warned_of(1, 3));
+        assert!(!warned_of(2, 4));
+        assert!(warned_of(2, 5));
     }
 }

@@ -65,6 +65,8 @@ enum Need {
 struct Named {
     node: Node,
     epoch: u64,
+    /// How many replicas it is known to have, at work or not.
+    replicas: u32,
 }
 
 impl Sentinels {
@@ -117,6 +119,11 @@ impl Sentinels {
             Some(named) => Ok(named.node.clone()),
             None => Err(fault.unwrap_or_else(|| unavailable("no sentinel was asked"))),
         }
+    }
+
+    /// How many replicas the master has, as far as was said.
+    pub(super) fn replicas(&self) -> u32 {
+        self.known().named.as_ref().map_or(0, |named| named.replicas)
     }
 
     /// Whether they have to be asked.
@@ -173,6 +180,10 @@ fn named(state: &HashMap<String, String>) -> Option<Named> {
     Some(Named {
         node: Node::new(state.get("ip")?, state.get("port")?.parse().ok()?),
         epoch: state.get("config-epoch")?.parse().ok()?,
+        replicas: state
+            .get("num-slaves")
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0),
     })
 }
 
@@ -184,6 +195,7 @@ mod tests {
         Named {
             node: Node::new(host, 6379),
             epoch,
+            replicas: 0,
         }
     }
 

@@ -11,6 +11,7 @@ use redis::{
 use super::{
     faults::{map, unavailable},
     home::Home,
+    inspect::Acknowledging,
     lease::{Leases, Terms},
     node::Node,
     options::{Reach, RedisOptions},
@@ -77,6 +78,19 @@ impl Wires {
     /// Whether keys lie on several nodes.
     pub(super) const fn is_cluster(&self) -> bool {
         matches!(self.route, Route::Cluster(_))
+    }
+
+    /// How many replicas acknowledge for a lease, and how many the sentinels know of. Nothing where no lease is needed.
+    pub(super) fn acknowledging(&self) -> Option<Acknowledging> {
+        let known = match &self.route {
+            Route::Sentinels(sentinels) => sentinels.replicas(),
+            Route::One(_) if self.replicas > 0 => 0,
+            Route::One(_) | Route::Cluster(_) => return None,
+        };
+        Some(Acknowledging {
+            waited_for: self.replicas,
+            known,
+        })
     }
 
     /// The nodes that keys lie on.

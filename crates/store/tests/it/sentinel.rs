@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use mcp_gateway_model::{clock::Clock, clock::SystemClock, grant::Grant, secret::Secret};
 use mcp_gateway_store::{
-    GrantReader, RedisOptions, RedisReader, RedisStore, Store, StoreError, moment,
+    GrantReader, RedisOptions, RedisReader, RedisStore, Store, StoreError, Warning, moment,
     testing::{RedisSetup, ReplicatedRedis, ReplicatedSetup},
 };
 use tokio::time::Instant;
@@ -221,6 +221,22 @@ async fn without_a_replica_that_acknowledges_nothing_is_believed() {
     assert!(matches!(&fault, StoreError::Misconfigured(text) if text.contains("REDIS_WAIT_REPLICAS")));
     let fault = RedisReader::connect(&options).unwrap_err();
     assert!(matches!(&fault, StoreError::Misconfigured(text) if text.contains("REDIS_WAIT_REPLICAS")));
+}
+
+#[tokio::test]
+async fn too_few_replicas_to_tell_two_masters_apart_are_warned_of() {
+    let redis = ReplicatedRedis::with(ReplicatedSetup {
+        replicas: 3,
+        ..ReplicatedSetup::default()
+    });
+    let mut options = redis.options();
+    for (wait, is_warned_of) in [(1, true), (2, false)] {
+        options.wait_replicas = wait;
+        let store = RedisStore::connect(&options).unwrap();
+        let warnings = store.inspect(NOW).await.unwrap();
+        let said = |warning: &Warning| warning.0.contains("waits for 1 of 3 replicas");
+        assert_eq!(warnings.iter().any(said), is_warned_of, "{warnings:?}");
+    }
 }
 
 /// The old master is cut off from replicas and sentinels, not from us, and knows of nothing.
