@@ -18,7 +18,7 @@ use deadpool::{
     Runtime,
     managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult},
 };
-use redis::{RedisError, aio::MultiplexedConnection};
+use redis::{RedisError, aio::MultiplexedConnection, cmd};
 
 use super::{
     faults::{map, unavailable},
@@ -27,8 +27,8 @@ use super::{
 };
 use crate::{engine::Answer, verbs::StoreError};
 
-/// After how much rest a connection is tried before it is used: shorter than a Redis takes to end and come back.
-const RESTED: Duration = Duration::from_millis(20);
+/// After how much rest a connection is tried before it is used: what lies between may have forgotten it.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// One connection, in the hands of one question at a time.
 pub(super) struct Wire {
@@ -101,11 +101,16 @@ impl managed::Manager for Manager {
         })
     }
 
-    /// A connection that was used a moment ago is good as long as none has failed since: trying it each time would double the trips.
+    /// A connection that was used a moment ago is good as long as none has failed since, and the other end has not hung up: nobody
+    /// waits for an answer, because that would double the trips.
     async fn recycle(&self, wire: &mut Wire, metrics: &Metrics) -> RecycleResult<StoreError> {
         let faults = self.faults.load(Ordering::Acquire);
         if wire.tried == faults && metrics.last_used() < RESTED {
-            return Ok(());
+            // it goes out with the question that follows, and fails here where there is nobody to send it to
+            let mut unheard = cmd("PING");
+            unheard.set_no_response(true);
+            let sent = unheard.exec_async(&mut wire.connection).await;
+            return sent.map_err(|e| RecycleError::Backend(map(&e, "")));
         }
         let recycled = self.connections.recycle(&mut wire.connection, metrics).await;
         recycled.map_err(unusable)?;
