@@ -28,7 +28,7 @@ use super::{
 use crate::{engine::Answer, verbs::StoreError};
 
 /// After how much rest a connection is tried before it is used: what lies between may have forgotten it.
-const RESTED: Duration = Duration::from_secs(1);
+const RESTED: Duration = Duration::from_millis(20);
 
 /// One connection, in the hands of one question at a time.
 pub(super) struct Wire {
