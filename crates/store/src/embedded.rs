@@ -236,9 +236,19 @@ impl Engine for EmbeddedStore {
             .await?
     }
 
-    /// One transaction, and so one commit.
-    async fn steps(&self, steps: Vec<Step>, now: Timestamp) -> Answer<Vec<Done>> {
-        self.write(now, move |t| steps::all(t, steps, now)).await?
+    /// One transaction, and so one commit. A list that is looked through in the end is read where it is asked for: it may be
+    /// long, and everybody's writes wait for the one thread that does them.
+    async fn steps(&self, mut steps: Vec<Step>, now: Timestamp) -> Answer<Vec<Done>> {
+        let last = steps.pop_if(|step| matches!(step, Step::Soonest { .. }));
+        let asked = steps.len();
+        let mut all = self.write(now, move |t| steps::all(t, steps, now)).await??;
+        if let Some(Step::Soonest { key, bound }) = last
+            && all.len() == asked
+            && all.last().is_none_or(Done::goes_on)
+        {
+            all.push(Done::Members(self.soonest(&key, bound, now).await?));
+        }
+        Ok(all)
     }
 
     async fn health(&self, _: Timestamp) -> Answer<Health> {
@@ -256,4 +266,55 @@ impl Engine for EmbeddedStore {
 /// When the broom may take a record that ends at `ends`.
 fn swept_at(ends: Option<Timestamp>, slack: Duration) -> Option<Timestamp> {
     ends.map(|end| end.plus(slack))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Then;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn listing(member: &str, then: Vec<Swap>) -> Vec<Step> {
+        let list = || "list".to_owned();
+        let bound = Bound {
+            most: 1,
+            more: 0,
+            at_once: 64,
+        };
+        vec![
+            Step::Index {
+                key: list(),
+                member: member.to_owned(),
+                ends: NOW.plus(Duration::from_secs(60)),
+            },
+            Step::Swap(then),
+            Step::Soonest { key: list(), bound },
+        ]
+    }
+
+    #[tokio::test]
+    async fn a_list_is_looked_through_by_who_asks_and_not_by_the_thread_that_writes() {
+        let store = EmbeddedStore::in_memory().unwrap();
+        for (member, too_many) in [("a", &[][..]), ("b", &["a"])] {
+            let done = store.steps(listing(member, Vec::new()), NOW).await.unwrap();
+            assert!(
+                matches!(&done[2], Done::Members(found) if found == too_many),
+                "{done:?}"
+            );
+        }
+        assert_eq!(tables::LOOKED_THROUGH.get(), 2, "on this thread");
+    }
+
+    #[tokio::test]
+    async fn after_a_swap_that_does_not_take_place_no_list_is_looked_through() {
+        let store = EmbeddedStore::in_memory().unwrap();
+        let swap = Swap::new("k".to_owned(), Some(b"other".to_vec()), Then::Keep);
+        let done = store.steps(listing("a", vec![swap]), NOW).await.unwrap();
+        assert!(
+            matches!(done[..], [Done::Indexed, Done::Swapped(false)]),
+            "{done:?}"
+        );
+        assert_eq!(tables::LOOKED_THROUGH.get(), 0);
+    }
 }

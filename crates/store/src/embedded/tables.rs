@@ -127,10 +127,18 @@ impl<'t> Tables<'t> {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many lists this thread has looked through.
+    pub(super) static LOOKED_THROUGH: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
 fn ends_below(
     records: &impl ReadableTable<&'static str, Row>,
     prefix: &str,
 ) -> Result<Vec<(u64, String)>, redb::Error> {
+    #[cfg(test)]
+    LOOKED_THROUGH.set(LOOKED_THROUGH.get() + 1);
     let mut found = Vec::new();
     for row in records.range(prefix..)? {
         let (key, row) = row?;

@@ -162,8 +162,12 @@ fn swap(call: &mut ScriptInvocation<'static>, what: &str, swaps: &[Swap], now: T
     }
 }
 
-/// Whether a swap took place.
+/// Whether a swap took place, or an index was lengthened by itself: in a cluster it lies on another node than what it is for,
+/// and nobody waits there for anything else. On one node the swap that follows is waited for, and the index with it.
 pub(super) fn has_written(steps: &[Step], replies: &[Reply]) -> bool {
+    if let [Step::Index { .. }] = steps {
+        return true;
+    }
     let mut both = steps.iter().zip(replies);
     both.any(|(step, reply)| matches!((step, reply), (Step::Swap(_) | Step::Try(_), Reply::Int(1))))
 }
@@ -185,4 +189,26 @@ pub(super) fn done(steps: &[Step], replies: Vec<Reply>) -> Result<Vec<Done>, Par
         })
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_by_itself_is_waited_for_and_one_beside_a_swap_with_the_swap() {
+        let index = || Step::Index {
+            key: "list".into(),
+            member: "m".into(),
+            ends: Timestamp::from_secs(1),
+        };
+        let swap = || Step::Swap(Vec::new());
+        assert!(has_written(&[index()], &[Reply::Int(0)]));
+        assert!(has_written(&[index(), swap()], &[Reply::Int(0), Reply::Int(1)]));
+        assert!(!has_written(&[index(), swap()], &[Reply::Int(0), Reply::Int(0)]));
+        assert!(!has_written(
+            &[Step::Members("list".into())],
+            &[Reply::Array(Vec::new())]
+        ));
+    }
 }
