@@ -122,6 +122,12 @@ async fn a_failover_ends_no_grant_and_needs_no_restart() {
         "octocat"
     );
     flow.revoke(&tokens.access).await;
+    // news of it are on their way to the verifier
+    for _ in 0..1000 {
+        if status(&http, &mcp_url, Some(&tokens.access)).await != StatusCode::OK {
+            break;
+        }
+    }
     assert_eq!(
         status(&http, &mcp_url, Some(&tokens.access)).await,
         StatusCode::UNAUTHORIZED
