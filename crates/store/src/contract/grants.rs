@@ -113,6 +113,9 @@ pub(super) async fn begun<E: Engine>(
         .map(|permit| permit_step(engine, permit))
         .into_iter()
         .collect();
+    let vacant = markers::vacant_step(&markers);
+    let has_user = vacant.is_some();
+    steps.extend(vacant);
     steps.extend(index);
     steps.push(Step::Swap(swaps));
     steps.extend(markers.iter().map(|key| Step::Get(vec![key.clone()])));
@@ -122,6 +125,9 @@ pub(super) async fn begun<E: Engine>(
         && let Some(wait) = answers.wait()?
     {
         return Ok(Permitted::Wait(wait));
+    }
+    if has_user && !answers.vacant()? {
+        return Ok(Permitted::Yes(Begun::Refused));
     }
     for _ in 0..indexed {
         answers.indexed()?;

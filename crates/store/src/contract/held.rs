@@ -66,7 +66,7 @@ pub(super) struct Next {
 pub(super) enum Wrote {
     /// It is written.
     Yes(Box<Grant>),
-    /// It was written; then somebody was found to have stopped it, and it has been ended.
+    /// Somebody was found to have stopped it, before it was written or after, and it has been ended.
     Stopped(Stop),
     /// Something had changed: nothing is written.
     Outdated,
@@ -154,8 +154,12 @@ impl HeldGrant {
             return Ok(Wrote::Outdated);
         };
         let mut grant = Box::new(lived.clone());
-        let mut steps = Vec::with_capacity(8);
+        let mut steps = Vec::with_capacity(9);
         steps.extend(permit.map(|permit| super::permit_step(engine, permit)));
+        let markers = markers::keys(engine.keys(), &grant);
+        let vacant = markers::vacant_step(&markers);
+        let has_user = vacant.is_some();
+        steps.extend(vacant);
         let mut indexed = 0;
         if grant.expires_at < until {
             grant.expires_at = until;
@@ -164,7 +168,6 @@ impl HeldGrant {
             steps.extend(index);
         }
         steps.push(Step::Swap(self.swaps(&grant, next)?));
-        let markers = markers::keys(engine.keys(), &grant);
         steps.extend(markers.iter().map(|key| Step::Get(vec![key.clone()])));
 
         let mut answers = Answers::new(engine.steps(steps, now).await?);
@@ -172,6 +175,10 @@ impl HeldGrant {
             && let Some(wait) = answers.wait()?
         {
             return Ok(Wrote::Wait(wait));
+        }
+        if has_user && !answers.vacant()? {
+            grants::end(engine, &self.id, now).await?;
+            return Ok(Wrote::Stopped(Stop::User));
         }
         for _ in 0..indexed {
             answers.indexed()?;

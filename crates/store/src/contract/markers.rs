@@ -5,7 +5,7 @@ use mcp_gateway_model::{clock::Timestamp, grant::Grant};
 
 use super::clients;
 use crate::{
-    engine::{Answer, Answers, Engine, Raw},
+    engine::{Answer, Answers, Engine, Raw, Step},
     keys::Keys,
 };
 
@@ -27,6 +27,13 @@ pub(super) fn keys(keys: &Keys, grant: &Grant) -> Vec<String> {
         markers.push(keys.blocked_login(&user.login));
     }
     markers
+}
+
+/// Looks for the markers of a user before anything is written, so that nothing is that would have to be taken back. It decides
+/// nothing for a grant whose user is blocked in between: that is found by reading them afterwards.
+pub(super) fn vacant_step(markers: &[String]) -> Option<Step> {
+    let users = markers.get(1..).filter(|users| !users.is_empty())?;
+    Some(Step::Vacant(users.to_vec()))
 }
 
 /// Whether one of the markers that were read one by one says that the grant may not go on.

@@ -41,6 +41,13 @@ fn one(tables: &mut Tables<'_>, step: Step, now: Timestamp) -> Outcome<Done> {
         Step::Permit { key, bucket } => {
             return Ok(take_permit(tables, &key, bucket, now)?.map(Done::Permit));
         }
+        Step::Vacant(keys) => {
+            let found: Vec<_> = keys
+                .iter()
+                .map(|key| tables.get(key))
+                .collect::<Result<_, redb::Error>>()?;
+            Done::Vacant(found.iter().all(Option::is_none))
+        }
         Step::Index { key, member, ends } => {
             index(tables, &key, &member, ends)?;
             Done::Indexed

@@ -7,12 +7,14 @@ use mcp_gateway_model::clock::Timestamp;
 use super::{Answer, Bound, Engine, Raw, Swap};
 use crate::{limits::Bucket, verbs::StoreError};
 
-/// One thing of several that are done in this order. Each touches keys of one slot only; the slots of two may differ.
+/// One thing of several that are done in this order. Each but `Vacant` touches keys of one slot only; the slots of two may differ.
 pub(crate) enum Step {
     /// Reads keys.
     Get(Vec<String>),
     /// Takes a permit from a bucket. Where there is none nothing more is done.
     Permit { key: String, bucket: Bucket },
+    /// Looks whether nothing lies under any of these keys, whatever their slots. Where something does nothing more is done.
+    Vacant(Vec<String>),
     /// Adds a member to an index, as [`Engine::index`] does.
     Index {
         key: String,
@@ -35,7 +37,7 @@ impl Step {
     /// The first key it touches: names what a fault is about.
     pub(crate) fn key(&self) -> &str {
         match self {
-            Self::Get(keys) => keys.first().map_or("", String::as_str),
+            Self::Get(keys) | Self::Vacant(keys) => keys.first().map_or("", String::as_str),
             Self::Permit { key, .. }
             | Self::Index { key, .. }
             | Self::Unindex { key, .. }
@@ -52,6 +54,7 @@ pub(crate) enum Done {
     Got(Vec<Option<Raw>>),
     /// How long to wait, if there was no permit.
     Permit(Option<Duration>),
+    Vacant(bool),
     /// An index was changed.
     Indexed,
     Members(Vec<String>),
@@ -62,7 +65,10 @@ pub(crate) enum Done {
 impl Done {
     /// Whether the next step is done as well.
     pub(crate) const fn goes_on(&self) -> bool {
-        !matches!(self, Self::Permit(Some(_)) | Self::Swapped(false))
+        !matches!(
+            self,
+            Self::Permit(Some(_)) | Self::Vacant(false) | Self::Swapped(false)
+        )
     }
 }
 
@@ -73,6 +79,10 @@ pub(crate) async fn one_by_one<E: Engine>(engine: &E, steps: Vec<Step>, now: Tim
         let done = match step {
             Step::Get(keys) => Done::Got(engine.get(&keys).await?),
             Step::Permit { key, bucket } => Done::Permit(engine.take_permit(key, bucket, now).await?),
+            Step::Vacant(keys) => {
+                let found = engine.get_scattered(&keys).await?;
+                Done::Vacant(found.iter().all(Option::is_none))
+            }
             Step::Index { key, member, ends } => {
                 engine.index(key, &member, ends, now).await?;
                 Done::Indexed
@@ -107,6 +117,14 @@ impl Answers {
     pub(crate) fn wait(&mut self) -> Answer<Option<Duration>> {
         match self.0.next() {
             Some(Done::Permit(wait)) => Ok(wait),
+            _ => Err(confused()),
+        }
+    }
+
+    /// Whether nothing lay under any of the keys.
+    pub(crate) fn vacant(&mut self) -> Answer<bool> {
+        match self.0.next() {
+            Some(Done::Vacant(vacant)) => Ok(vacant),
             _ => Err(confused()),
         }
     }

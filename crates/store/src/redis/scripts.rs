@@ -12,9 +12,10 @@ use crate::{
     value::SCHEMA,
 };
 
-/// Does steps in their order, until a permit is not to be had or a swap does not take place. The arguments of each step:
+/// Does steps in their order, until a permit is not to be had, a key is not vacant or a swap does not take place. The arguments of each step:
 ///
 /// - `get`, how many keys;
+/// - `vacant`, how many keys. Answers whether nothing lies under any of them;
 /// - `permit`; as `Bucket::take` wants them, in microseconds: now, the interval, the tolerance; the slack of the lifetime in milliseconds and the schema. Answers how long to wait;
 /// - `index`, the member, until when it stays; now; the lifetime of the index, all in milliseconds;
 /// - `swap`, how many keys; for each `is` or `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its
@@ -33,6 +34,10 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
             if what == 'get' then
                 local count = tonumber(ARGV[a + 2])
                 answer = call('MGET', unpack(KEYS, k + 1, k + count))
+                k, a = k + count, a + 2
+            elseif what == 'vacant' then
+                local count = tonumber(ARGV[a + 2])
+                if call('EXISTS', unpack(KEYS, k + 1, k + count)) == 0 then answer = 1 end
                 k, a = k + count, a + 2
             elseif what == 'permit' then
                 local key = KEYS[k + 1]
@@ -93,7 +98,7 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
                 k, a = k + 1, a + 2
             end
             done[#done + 1] = answer
-            if (what == 'permit' and answer > 0) or (what == 'swap' and answer == 0) then
+            if (what == 'permit' and answer > 0) or (answer == 0 and (what == 'swap' or what == 'vacant')) then
                 break
             end
         end
@@ -107,6 +112,7 @@ pub(super) fn steps(steps: &[Step], now: Timestamp) -> ScriptInvocation<'static>
     for step in steps {
         match step {
             Step::Get(keys) => drop(call.key(keys).arg("get").arg(keys.len())),
+            Step::Vacant(keys) => drop(call.key(keys).arg("vacant").arg(keys.len())),
             Step::Permit { key, bucket } => permit(&mut call, key, *bucket, now),
             Step::Index { key, member, ends } => {
                 call.key(key)
@@ -178,6 +184,7 @@ pub(super) fn done(steps: &[Step], replies: Vec<Reply>) -> Result<Vec<Done>, Par
     both.map(|(step, reply)| {
         Ok(match step {
             Step::Get(_) => Done::Got(from_redis_value::<Vec<Option<Raw>>>(reply)?),
+            Step::Vacant(_) => Done::Vacant(from_redis_value(reply)?),
             Step::Permit { .. } => {
                 let wait = u64::from_redis_value(reply)?;
                 Done::Permit((wait > 0).then(|| Duration::from_micros(wait)))

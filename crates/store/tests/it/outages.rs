@@ -6,9 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mcp_gateway_model::secret::Secret;
+use mcp_gateway_model::{access::Person, secret::Secret};
 use mcp_gateway_store::{
-    GrantReader, RedisReader, RedisStore, Store, StoreError,
+    Begun, GrantReader, RedisReader, RedisStore, Store, StoreError,
     testing::{RedisServer, RedisSetup},
 };
 
@@ -201,4 +201,35 @@ async fn a_password_that_is_put_right_in_redis_is_enough() {
     set.unwrap();
     let (grant, _) = begun(&store, grant()).await;
     assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
+}
+
+/// What would be written for somebody who is blocked would have to be taken back, and Redis can go away in between.
+#[tokio::test]
+async fn nothing_is_written_for_a_user_who_is_blocked() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.options()).unwrap();
+    let blocked = grant();
+    let user = blocked.user.clone().unwrap();
+    store.block(&Person::Id(user.id), NOW).await.unwrap();
+    let written = || -> u64 {
+        let commands: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query(&mut server.connection())
+            .unwrap();
+        ["set", "zadd"]
+            .iter()
+            .filter_map(|name| {
+                commands
+                    .split(&format!("cmdstat_{name}:calls="))
+                    .nth(1)?
+                    .split(',')
+                    .next()
+            })
+            .map(|calls| calls.parse::<u64>().unwrap())
+            .sum()
+    };
+    let before = written();
+    assert!(before > 0, "the block");
+    assert_eq!(store.add_grant(&blocked, NOW).await.unwrap(), Begun::Refused);
+    assert_eq!(written(), before);
 }
