@@ -12,7 +12,7 @@ use mcp_gateway_model::{
     secret::Digest,
     token::PersonalAccessToken,
 };
-use mcp_gateway_store::{Mark, Moment, Watch};
+use mcp_gateway_store::{Mark, Moment, Watch, moment};
 
 use crate::{
     access,
@@ -22,7 +22,7 @@ use crate::{
     memory::Name,
     reason::{Cause, Reason},
     settings::ApiKey,
-    token::AccessToken,
+    token::{AccessToken, Claims},
     verifier::Verifier,
     worker::Worker,
 };
@@ -80,6 +80,24 @@ impl Holder {
             && mark.as_ref().is_some_and(|mark| mark.holds(watch, now))
     }
 
+    /// Whether it cannot be good any more, whatever the store says.
+    pub(crate) const fn has_ended(&self, now: Moment) -> bool {
+        self.lasts.until.has_passed(now)
+    }
+
+    /// Whether the key that signed should be asked about soon, so that nobody has to wait for that.
+    fn key_ages(&self, now: Moment) -> bool {
+        self.lasts.key.as_ref().is_some_and(|key| key.ages(now))
+    }
+
+    /// Whether the credential was found to be signed with this key. What else was found out may have changed.
+    fn was_signed_with(&self, key: &Arc<VerifyingKey>) -> bool {
+        self.lasts
+            .key
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, key))
+    }
+
     /// Whether there will be news if something changes.
     pub(crate) const fn can_be_remembered(&self) -> bool {
         self.lasts.mark.is_some()
@@ -99,7 +117,10 @@ pub(crate) fn remembered(
     now: Moment,
 ) -> Option<Rc<Holder>> {
     let name = worker.memory.name(presented(headers).ok()?, protected)?;
-    worker.memory.find(name, protected, now)
+    let holder = worker.memory.find(name, protected, now)?;
+    let asks_for_keys = holder.key_ages(now) && worker.verifier.keys.may_be_asked(now);
+    // one takes the long way and asks, all others go on
+    (!asks_for_keys).then_some(holder)
 }
 
 /// Reads the one credential of a request and checks it for the resource.
@@ -107,9 +128,9 @@ pub(crate) async fn identify(
     worker: &Worker,
     head: &RequestHead,
     protected: &Arc<Protected>,
-    now: Moment,
 ) -> Result<Rc<Holder>, Cause> {
     let settings = &worker.verifier.settings;
+    let now = moment(&*worker.verifier.clock);
     let bearer = Bearer::read(&head.headers)?;
     let presented = Presented {
         head,
@@ -118,25 +139,19 @@ pub(crate) async fn identify(
         protected,
         now,
     };
-    if let Some(holder) = presented
-        .name
-        .and_then(|name| worker.memory.find(name, protected, now))
-    {
+    if let Some(holder) = presented.remembered(worker).await {
         return Ok(holder);
     }
     if let Some(key) = settings.api_key.as_ref().filter(|key| is(key, bearer)) {
         return Ok(Rc::new(api_key(&worker.verifier, key, &presented)?));
     }
-    let holder = if PersonalAccessToken::looks_like(bearer.reveal()) {
-        personal_access_token(worker, &presented).await?
+    if PersonalAccessToken::looks_like(bearer.reveal()) {
+        personal_access_token(worker, presented).await
     } else if settings.oauth_enabled {
-        access_token(worker, &presented).await?
+        access_token(worker, presented).await
     } else {
-        return Err(Reason::OAuthOff.into());
-    };
-    let holder = Rc::new(holder);
-    worker.memory.keep(presented.name, &holder);
-    Ok(holder)
+        Err(Reason::OAuthOff.into())
+    }
 }
 
 /// A credential that was presented for a resource.
@@ -149,6 +164,60 @@ struct Presented<'r> {
 }
 
 impl Presented<'_> {
+    /// Whoever holds it, if it is remembered. If the key that signed it has grown old, the store is asked about that.
+    async fn remembered(&self, worker: &Worker) -> Option<Rc<Holder>> {
+        let holder = self.find(worker)?;
+        if !holder.key_ages(self.now) {
+            return Some(holder);
+        }
+        worker.verifier.keys.renew_ahead(self.now).await;
+        worker
+            .memory
+            .find(self.name?, self.protected, moment(&*worker.verifier.clock))
+    }
+
+    fn find(&self, worker: &Worker) -> Option<Rc<Holder>> {
+        worker.memory.find(self.name?, self.protected, self.now)
+    }
+
+    /// Goes on after it was waited for something: later, and perhaps another request with the same credential was faster.
+    fn go_on(&mut self, worker: &Worker) -> Option<Rc<Holder>> {
+        self.now = moment(&*worker.verifier.clock);
+        self.find(worker)
+    }
+
+    /// Whether it was found good before, though all but `what` may have changed since.
+    fn was(&self, worker: &Worker, what: impl Fn(&Holder) -> bool) -> bool {
+        let known = self
+            .name
+            .and_then(|name| worker.memory.known(name, self.protected));
+        known.is_some_and(|holder| what(&holder))
+    }
+
+    /// Waits for a turn.
+    async fn turn(&self, worker: &Worker) -> Result<(), Reason> {
+        worker.turns.take(|| worker.source(self.head), self.now).await
+    }
+
+    /// Remembers whoever was found. Who was refused is forgotten, and waits behind others for a while: looking at it was not
+    /// cheap. A store that does not answer says nothing of either.
+    fn settle(&self, worker: &Worker, found: Result<Holder, Cause>) -> Result<Rc<Holder>, Cause> {
+        match found {
+            Ok(holder) => {
+                let holder = Rc::new(holder);
+                worker.memory.keep(self.name, &holder);
+                Ok(holder)
+            }
+            Err(cause) => {
+                if cause.is_verdict() {
+                    worker.memory.forget(self.name);
+                    worker.turns.suspect(worker.source(self.head), self.now);
+                }
+                Err(cause)
+            }
+        }
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.wall())
     }
@@ -175,30 +244,48 @@ impl Presented<'_> {
     }
 }
 
-/// An access token ([RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068#section-4)) whose grant still lives.
-async fn access_token(worker: &Worker, presented: &Presented<'_>) -> Result<Holder, Cause> {
-    let (verifier, now) = (&*worker.verifier, presented.now());
-    let settings = &verifier.settings;
+/// An access token ([RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068#section-4)) whose grant still lives. A signature that was
+/// found good is not checked again as long as the key is the same.
+async fn access_token(worker: &Worker, mut presented: Presented<'_>) -> Result<Rc<Holder>, Cause> {
+    let verifier = &*worker.verifier;
     let token = AccessToken::split(presented.bearer)?;
     let payload = token.payload()?;
     let claims = AccessToken::claims(&payload)?;
-    claims.are_from(&settings.issuer)?;
-    claims.are_for(presented.protected, &settings.resources)?;
-    claims.are_in_time(now)?;
+    claims.are_from(&verifier.settings.issuer)?;
+    claims.are_for(presented.protected, &verifier.settings.resources)?;
+    claims.are_in_time(presented.now())?;
     let key = token.key(&verifier.keys, presented.now).await?;
-    worker
-        .turns
-        .take(|| worker.source(presented.head), presented.now)
-        .await?;
-    if !token.is_signed_with(&key) {
-        worker.turns.suspect(worker.source(presented.head), presented.now);
-        return Err(Reason::Signature.into());
+    if let Some(holder) = presented.go_on(worker) {
+        return Ok(holder);
     }
+    if !presented.was(worker, |holder| holder.was_signed_with(&key)) {
+        presented.turn(worker).await?;
+        if let Some(holder) = presented.go_on(worker) {
+            return Ok(holder);
+        }
+        let known = presented.was(worker, |holder| holder.was_signed_with(&key));
+        if !known && !token.is_signed_with(&key) {
+            return presented.settle(worker, Err(Reason::Signature.into()));
+        }
+    }
+    let found = granted(worker, &presented, (&claims, key)).await;
+    presented.settle(worker, found)
+}
+
+/// Whoever holds an access token that is signed as it should be, if its grant says so too.
+async fn granted(
+    worker: &Worker,
+    presented: &Presented<'_>,
+    (claims, key): (&Claims<'_>, Arc<VerifyingKey>),
+) -> Result<Holder, Cause> {
+    let (verifier, now) = (&*worker.verifier, presented.now());
+    // it may have ended while it waited
+    claims.are_in_time(now)?;
     let mark = worker.memory.mark(&claims.grant, presented.now);
     let grant = verifier.reader.grant(&claims.grant, now).await?;
     let grant = grant.ok_or(Reason::GrantEnded)?;
     claims.describe(&grant)?;
-    let admitted = access::check(&grant, presented.protected, settings, now)?;
+    let admitted = access::check(&grant, presented.protected, &verifier.settings, now)?;
     let scopes = claims.scopes()?;
     let described = Described {
         subject: &grant.subject(),
@@ -215,10 +302,27 @@ async fn access_token(worker: &Worker, presented: &Presented<'_>) -> Result<Hold
     Ok(presented.holder(verifier, &described, &scopes, lasts)?)
 }
 
-/// A personal access token whose grant still lives. What has not the form of one costs no look at the store.
-async fn personal_access_token(worker: &Worker, presented: &Presented<'_>) -> Result<Holder, Cause> {
-    let (verifier, now) = (&*worker.verifier, presented.now());
+/// A personal access token whose grant still lives. What has not the form of one costs no look at the store; what was not good
+/// before waits for a turn, because anybody can make one up.
+async fn personal_access_token(worker: &Worker, mut presented: Presented<'_>) -> Result<Rc<Holder>, Cause> {
     let token = PersonalAccessToken::read(presented.bearer.reveal()).ok_or(Reason::Malformed)?;
+    if !presented.was(worker, |_| true) {
+        presented.turn(worker).await?;
+        if let Some(holder) = presented.go_on(worker) {
+            return Ok(holder);
+        }
+    }
+    let found = opened(worker, &presented, &token).await;
+    presented.settle(worker, found)
+}
+
+/// Whoever holds a personal access token, if its secret opens its grant.
+async fn opened(
+    worker: &Worker,
+    presented: &Presented<'_>,
+    token: &PersonalAccessToken,
+) -> Result<Holder, Cause> {
+    let (verifier, now) = (&*worker.verifier, presented.now());
     let mark = worker.memory.mark(&token.grant, presented.now);
     let grant = verifier.reader.grant(&token.grant, now).await?;
     let grant = grant.ok_or(Reason::GrantEnded)?;

@@ -1,6 +1,6 @@
 //! The keys that tokens may be signed with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read from the store when
-//! one is needed that is not known, at most once a second, and again when they have grown old, so that a retired key
-//! stops working.
+//! one is needed that is not known, at most once a second, and again when they grow old, so that a retired key stops
+//! working. That is done by one request ahead of time, so that no other has to wait.
 
 mod verifying;
 
@@ -13,7 +13,7 @@ use std::{
 use mcp_gateway_model::id::KeyId;
 use mcp_gateway_store::{GrantReader, Moment, StoreError};
 use tokio::sync::Mutex;
-use tracing::warn;
+use tracing::{debug, warn};
 
 pub(crate) use verifying::VerifyingKey;
 
@@ -60,7 +60,13 @@ impl Keys {
             return Ok(Some(Arc::clone(key)));
         }
         if let Some(key) = self.remembered(kid, now) {
-            return Ok(Some(key));
+            if !key.ages(now) {
+                return Ok(Some(key));
+            }
+            self.renew_ahead(now).await;
+            if key.is_good(now) {
+                return Ok(Some(key));
+            }
         }
         let mut asked = self.asked.lock().await;
         if let Some(key) = self.remembered(kid, now) {
@@ -79,13 +85,32 @@ impl Keys {
             }
             _ => {}
         }
+        self.ask(&mut asked, now).await?;
+        Ok(self.remembered(kid, now))
+    }
+
+    /// Whether nobody asks the store at the moment or did a moment ago.
+    pub(crate) fn may_be_asked(&self, now: Moment) -> bool {
+        self.asked.try_lock().is_ok_and(|asked| !pauses(*asked, now))
+    }
+
+    /// Asks the store before it has to be: if somebody else does, or if it does not answer, all is as before.
+    pub(crate) async fn renew_ahead(&self, now: Moment) {
+        if let Ok(mut asked) = self.asked.try_lock()
+            && !pauses(*asked, now)
+            && let Err(error) = self.ask(&mut asked, now).await
+        {
+            debug!(%error, "the keys could not be renewed ahead");
+        }
+    }
+
+    async fn ask(&self, asked: &mut Option<Asked>, now: Moment) -> Result<(), StoreError> {
         let read = self.read(now).await;
         *asked = Some(Asked {
             pause_until: after(now, Self::PAUSE),
             answered: read.is_ok(),
         });
-        read?;
-        Ok(self.remembered(kid, now))
+        read
     }
 
     fn remembered(&self, kid: &KeyId, now: Moment) -> Option<Arc<VerifyingKey>> {
@@ -121,6 +146,11 @@ impl Keys {
         }
         Ok(())
     }
+}
+
+/// Whether the store is left alone.
+fn pauses(asked: Option<Asked>, now: Moment) -> bool {
+    asked.is_some_and(|asked| !asked.pause_until.has_passed(now))
 }
 
 fn after(now: Moment, time: Duration) -> Moment {

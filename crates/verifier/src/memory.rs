@@ -1,4 +1,5 @@
-//! Credentials that were found good, with whose they are: as long as nothing can have changed, nothing is asked again.
+//! Credentials that were found good, with whose they are: as long as nothing can have changed, nothing is asked again. When something
+//! may have, the store is asked, and what cannot change, such as a signature, is not looked at again.
 //! Nothing that was refused is remembered, so that a flood of bad tokens leaves no trace.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -76,11 +77,24 @@ impl Memory {
         if found.is_for(protected) && found.is_good(&remembered.watch, now) {
             return Some(found);
         }
-        // without a lease nothing is good, and may be again a moment later
-        if remembered.watch.has_lease(now) {
-            remembered.holders.borrow_mut().remove(&name);
+        // what is only not certain now may be found to be so again, with less trouble than the first time
+        if found.has_ended(now) {
+            self.forget(Some(name));
         }
         None
+    }
+
+    /// Whoever was found to hold a credential, which may be good no longer.
+    pub(crate) fn known(&self, name: Name, protected: &Arc<Protected>) -> Option<Rc<Holder>> {
+        let known = self.0.as_ref()?.holders.borrow().get(&name).map(Rc::clone)?;
+        known.is_for(protected).then_some(known)
+    }
+
+    /// Forgets a credential.
+    pub(crate) fn forget(&self, name: Option<Name>) {
+        if let (Some(remembered), Some(name)) = (&self.0, name) {
+            remembered.holders.borrow_mut().remove(&name);
+        }
     }
 
     /// Registers for news of a grant: to be called before the store is asked about it. `None` if there are no news.

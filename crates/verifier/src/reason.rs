@@ -269,6 +269,11 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
+    /// Whether it says something of the credential; otherwise it could not be looked at.
+    pub(crate) const fn is_verdict(&self) -> bool {
+        !matches!(self.reason, Reason::StoreUnavailable | Reason::Busy)
+    }
+
     /// A body that is not what everybody reads alike.
     pub(crate) fn of_body(bad: BadBody) -> Self {
         Self {

@@ -47,14 +47,29 @@ impl Sites {
 
     /// The host that a header means; `None` if it means none.
     pub(crate) fn find(&self, value: &[u8], resources: &Resources) -> Option<Rc<Site>> {
-        if let Some(site) = self.0.borrow().get(value) {
-            return Some(Rc::clone(site));
+        let known = |value: &[u8]| self.0.borrow().get(value).map(Rc::clone);
+        if let Some(site) = known(value) {
+            return Some(site);
         }
-        let site = Rc::new(Site::read(value, resources)?);
-        if site.is_protected() {
+        let site = Site::read(value, resources)?;
+        if !site.is_protected() {
+            return Some(Rc::new(site));
+        }
+        // a host that is written in another way is the same one, with the same resources
+        let canonical = Resources::canonical(&site.authority);
+        let host = known(canonical.as_bytes()).map_or_else(|| site.host.clone(), |known| known.host.clone());
+        let remember = |value: &[u8], authority: &str| {
+            let (authority, host) = (authority.to_owned(), host.clone());
+            let site = Rc::new(Site { authority, host });
             self.0.borrow_mut().insert(value.into(), Rc::clone(&site));
-        }
-        Some(site)
+            site
+        };
+        let first = remember(canonical.as_bytes(), &canonical);
+        Some(if value == canonical.as_bytes() {
+            first
+        } else {
+            remember(value, &site.authority)
+        })
     }
 }
 
@@ -135,6 +150,12 @@ mod tests {
         let first = sites.find(b"Echo.example.com", &resources).unwrap();
         let again = sites.find(b"Echo.example.com", &resources).unwrap();
         assert!(Rc::ptr_eq(&first, &again));
+        let below = sites.find(b"echo.example.com", &resources).unwrap();
+        for name in ["Echo.example.com", "ECHO.example.com:443", "echo.example.com:80"] {
+            let same = sites.find(name.as_bytes(), &resources).unwrap();
+            let (one, other) = (same.at("/").unwrap(), below.at("/").unwrap());
+            assert!(Arc::ptr_eq(one, other), "{name}");
+        }
         let remembered = sites.0.borrow().len();
         let elsewhere = sites.find(b"auth.example.com", &resources).unwrap();
         assert!(!elsewhere.is_protected());

@@ -2,7 +2,7 @@
 //! so a thread checks a few, looks at all else there is to do, and checks the next few. Whoever needs no check never waits for more
 //! than that. Those that wait are few: who comes when all places are taken is asked to come again.
 //!
-//! Addresses that bad signatures came from a moment ago wait in a line of their own, behind the others.
+//! Addresses that bad tokens came from a moment ago, with a bad signature or without a grant that lives, wait in a line of their own, behind the others.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,8 +20,8 @@ use crate::reason::Reason;
 
 /// How many are checked before everything else that is to do has its turn.
 const EACH: usize = 8;
-/// How many may wait whose address is not known for bad signatures: some 5 ms of work.
-const PLACES: usize = 256;
+/// How many may wait whose address is not known for bad tokens: some 50 ms of work.
+const PLACES: usize = 2048;
 /// How many may wait whose address is.
 const PLACES_OF_SUSPECTS: usize = 64;
 
@@ -69,7 +69,7 @@ impl Turns {
         turn.await.map_err(|_| Reason::Busy)
     }
 
-    /// A signature from there was bad.
+    /// A token from there was refused that cost a turn.
     pub(crate) fn suspect(&self, source: IpAddr, now: Moment) {
         self.0.known.add(source, now);
     }
@@ -111,7 +111,7 @@ fn call(line: &RefCell<VecDeque<oneshot::Sender<()>>>) -> bool {
     false
 }
 
-/// Addresses that bad signatures came from. It takes always the same room: two addresses may be taken for each other, which only
+/// Addresses that such tokens came from. It takes always the same room: two addresses may be taken for each other, which only
 /// makes one of them wait longer.
 #[derive(Default)]
 struct Suspects {
@@ -259,7 +259,7 @@ mod tests {
     #[actix_web::test]
     async fn who_gave_up_waiting_takes_nobodys_turn() {
         let (turns, had) = (Rc::default(), Rc::default());
-        let gone: Vec<_> = (0..PLACES).map(|n| come(&turns, OTHER, n, &had)).collect();
+        let gone: Vec<_> = (0..PLACES + EACH).map(|n| come(&turns, OTHER, n, &had)).collect();
         yield_now().await;
         gone.iter().for_each(rt::task::JoinHandle::abort);
         come(&turns, OTHER, 1000, &had).await.unwrap().unwrap();

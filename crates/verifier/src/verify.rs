@@ -4,7 +4,7 @@ use std::{rc::Rc, sync::Arc};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use mcp_gateway_model::{clock::Timestamp, resource::Protected, rule::Demand, scope::ScopeSet};
-use mcp_gateway_store::{Moment, moment};
+use mcp_gateway_store::moment;
 
 use crate::{
     answer::Refusal,
@@ -35,7 +35,7 @@ pub(crate) async fn verify(
     {
         return elsewhere;
     }
-    match decide(&worker, (&request, payload), asked, now).await {
+    match decide(&worker, (&request, payload), asked).await {
         Ok(admitted) => {
             verifier.metrics.admitted();
             admitted.identity().to_response()
@@ -67,7 +67,6 @@ async fn decide<'r>(
     worker: &Worker,
     (request, payload): (&'r HttpRequest, web::Payload),
     asked: Result<Asked<'r>, Reason>,
-    now: Moment,
 ) -> Result<Admitted, Box<Refusal<'r>>> {
     let asked = asked.map_err(|reason| Box::new(Refusal::of(reason.into())))?;
     let Some(protected) = asked.protected().map(Arc::clone) else {
@@ -77,7 +76,7 @@ async fn decide<'r>(
         }));
     };
     let demand = demand(request, payload, &asked, &protected);
-    let admitted = admit(worker, request, &protected, demand, now).await;
+    let admitted = admit(worker, request, &protected, demand).await;
     admitted.map_err(|(cause, needed)| {
         Box::new(Refusal {
             cause,
@@ -111,13 +110,19 @@ async fn admit(
     request: &HttpRequest,
     protected: &Arc<Protected>,
     demand: impl Future<Output = Result<Demand, Cause>>,
-    now: Moment,
 ) -> Result<Admitted, (Cause, ScopeSet)> {
     let policy = &protected.resource.policy;
-    let holder = holder::identify(worker, request.head(), protected, now);
+    // begins, and looks at the clocks, when it is waited for
+    let holder = holder::identify(worker, request.head(), protected);
     let (holder, demand) = if policy.reads_messages() && !policy.has_public() {
         let holder = holder.await.map_err(|cause| (cause, ScopeSet::default()))?;
-        (Ok(holder), demand.await)
+        let demand = demand.await;
+        // that may have taken long
+        if holder.has_ended(moment(&*worker.verifier.clock)) {
+            (holder::identify(worker, request.head(), protected).await, demand)
+        } else {
+            (Ok(holder), demand)
+        }
     } else {
         let demand = demand.await;
         if matches!(demand, Ok(Demand::Public)) {

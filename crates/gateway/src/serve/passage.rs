@@ -50,8 +50,8 @@ pub(crate) struct UnderWay<S: Service<Request>> {
 
 /// How far a request is.
 pub(super) enum Stage<F> {
-    /// It would be let through, but has a body, which nobody needs: left unread, it would cost the connection. Who is let
-    /// through is decided when it is there.
+    /// It would be let through, but has a body, which nobody needs: left unread, it would cost the connection. What has come of
+    /// it is read, and nobody waits for the rest, which may never come. Who is let through is decided then.
     Reading(Payload, usize, Request),
     /// A handler is at work.
     Routed(F),
@@ -101,8 +101,8 @@ where
     S::Future: Unpin,
 {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<BoxBody>> {
-        if mem::take(&mut self.has_body) && matches!(self.stage, Stage::Routed(_)) {
-            // what has come of it is taken in first: a handler that answers without would cost the connection
+        if mem::take(&mut self.has_body) {
+            // what has come of it is taken in first: an answer without would cost the connection
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -121,7 +121,12 @@ where
 
     fn poll_stage(&mut self, cx: &mut Context<'_>) -> Poll<Response<BoxBody>> {
         if let Stage::Reading(body, read, _) = &mut self.stage {
-            ready!(poll_rest(body, read, cx));
+            let before = *read;
+            if poll_rest(body, read, cx).is_pending() && *read > before {
+                // there may be more already
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if let Stage::Reading(_, _, request) = mem::replace(&mut self.stage, Stage::Answered) {
                 if let Some((quick, answer)) = self.within.admitted(&request, Began::now()) {
                     quick.admitted(self.visit.lasted());
@@ -146,7 +151,7 @@ where
     }
 }
 
-/// The end of a body, or of what is read of it.
+/// The end of a body, or of what is read of it; pending if the rest has not come yet.
 fn poll_rest(body: &mut Payload, read: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
     while *read <= BODY_READ {
         match ready!(pin!(&mut *body).poll_next(cx)) {

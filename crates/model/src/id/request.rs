@@ -55,7 +55,8 @@ impl fmt::Display for RequestId {
 }
 
 /// New names of requests: 72 random bits, then a number that counts up. They open nothing, so it is enough that no two are the
-/// same and that nobody can tell them beforehand; the random part is drawn again when the numbers are used up.
+/// same and that nobody who has seen none can tell them beforehand; who has seen one can tell those that follow it on the same
+/// thread. The random part is drawn again when the numbers are used up.
 #[derive(Debug)]
 pub struct RequestIds {
     name: [u8; Self::LENGTH],

@@ -239,6 +239,12 @@ impl Resources {
         self.hosts.contains_key(authority.as_ref()) || self.wildcard(&authority).is_some()
     }
 
+    /// How an authority (host, and port if there is one) is written here: in lower case, without a port that is either scheme's own.
+    #[must_use]
+    pub fn canonical(authority: &str) -> Cow<'_, str> {
+        canonical_authority(authority)
+    }
+
     /// The host with everything that is protected there. A host below a wildcard is made anew each time; whoever asks often
     /// keeps it.
     #[must_use]

@@ -32,6 +32,9 @@ enum Material {
 }
 
 impl VerifyingKey {
+    /// How long before its end the store is asked about a key, in milliseconds.
+    const AHEAD: u64 = 15_000;
+
     /// The key of HS256; it never ends.
     pub(crate) fn shared(secret: &Secret) -> Self {
         let key = DecodingKey::from_secret(secret.reveal().as_bytes());
@@ -88,6 +91,11 @@ impl VerifyingKey {
     /// Whether tokens may be signed with it at `now`.
     pub(crate) fn is_good(&self, now: Moment) -> bool {
         now.ticks() < self.ticks.load(Ordering::Acquire) && now.wall() < self.wall.load(Ordering::Acquire)
+    }
+
+    /// Whether it is time to ask the store about it again.
+    pub(crate) fn ages(&self, now: Moment) -> bool {
+        !self.is_good(now.plus_millis(Self::AHEAD))
     }
 
     /// It is good until some moment.

@@ -1,7 +1,7 @@
 //! A flood of tokens with bad signatures, each of which costs as much to refuse as a good one to accept.
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, sync::atomic::Ordering};
 
 use actix_web::{
     App,
@@ -9,6 +9,7 @@ use actix_web::{
     rt,
     test::{TestRequest, call_service, init_service, read_body},
 };
+use mcp_gateway_model::{id::GrantId, token::PersonalAccessToken};
 use mcp_gateway_verifier::configure_verify;
 
 use crate::{
@@ -115,4 +116,40 @@ async fn tokens_that_need_no_signature_checked_are_refused_however_many_there_ar
         let unauthorized = |one: &(_, StatusCode, _, _)| one.1 == StatusCode::UNAUTHORIZED;
         assert!(answered.borrow().iter().all(unauthorized), "{claim}");
     }
+}
+
+/// How many bad tokens are looked at before somebody else's new one is, and how it is answered.
+async fn before_another(stand: &Stand, bad: &str) -> (usize, StatusCode) {
+    // the keys are known
+    assert_eq!(stand.verify(&stand.token()).await.status, StatusCode::OK);
+    let cold = stand.token_where("jti", "another".into());
+    let mut all: Vec<_> = (0..400).map(|_| ("flood", asking(bad, "203.0.113.9"))).collect();
+    all.push(("cold", asking(&cold, "192.0.2.7")));
+    let answered = answered(stand, all).await;
+    let (after, status) = place(&answered, "cold");
+    let answered = answered.borrow();
+    let looked_at = answered
+        .iter()
+        .take(after)
+        .filter(|one| one.1 == StatusCode::UNAUTHORIZED);
+    (looked_at.count(), status)
+}
+
+#[actix_web::test]
+async fn a_flood_of_tokens_whose_grant_has_ended_waits_behind_others() {
+    let stand = Stand::remembering(settings(configured()));
+    let ended = stand.token_where("grant", GrantId::generate().as_str().into());
+    let (before, status) = before_another(&stand, &ended).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(before <= 32, "{before}");
+}
+
+#[actix_web::test]
+async fn a_flood_of_personal_access_tokens_that_somebody_made_up_waits_behind_others() {
+    let stand = Stand::remembering(settings(configured()));
+    let made_up = PersonalAccessToken::generate(&GrantId::generate());
+    let (before, status) = before_another(&stand, made_up.reveal()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(before <= 32, "{before}");
+    assert!(stand.store.grant_reads.load(Ordering::SeqCst) <= 100);
 }

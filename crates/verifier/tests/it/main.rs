@@ -16,6 +16,7 @@ mod never;
 mod personal_access_token;
 mod quick;
 mod remembered;
+mod remembered_again;
 mod rfc6750;
 mod rfc8414;
 mod rfc9068;

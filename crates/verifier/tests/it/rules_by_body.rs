@@ -1,10 +1,16 @@
 //! Rules for tools and MCP methods: what the body says counts, and nothing else unless the operator trusts it.
 
-use actix_web::http::StatusCode;
+use std::time::Duration;
+
+use actix_http::Payload;
+use actix_web::{http::StatusCode, web::Bytes};
+use futures_util::stream;
+use mcp_gateway_model::rule::Effect;
+use serde_json::json;
 
 use crate::{
-    ruled::{by_tool, call, governed, needs, paths, plain, post, refused_as_request, tools},
-    stand::{ECHO, about},
+    ruled::{by_tool, call, governed, needs, paths, plain, post, refused_as_request, rule, tools},
+    stand::{ECHO, NOW, about},
 };
 
 #[actix_web::test]
@@ -272,5 +278,33 @@ async fn a_connection_that_is_to_be_upgraded_is_refused_where_messages_matter() 
             .insert_header(("authorization", format!("Bearer {token}")))
             .insert_header(header);
         refused_as_request(&stand.ask(request).await, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[actix_web::test]
+async fn a_token_that_expires_while_the_body_comes_in_opens_nothing() {
+    let nothing_public = vec![tools("create_*", "write")];
+    let some_public = vec![
+        paths("/mcp/health", rule(Effect::Public)),
+        tools("create_*", "write"),
+    ];
+    for rules in [nothing_public, some_public] {
+        let stand = governed(rules, |_| {});
+        let token = stand.token_where("exp", json!(NOW + 10));
+        for (takes, status) in [(9, StatusCode::OK), (1, StatusCode::UNAUTHORIZED)] {
+            let mut request = about(ECHO)
+                .insert_header(("authorization", format!("Bearer {token}")))
+                .insert_header(("content-length", call("echo").len().to_string()))
+                .to_request();
+            let clock = stand.clock.clone();
+            let body = stream::once(async move {
+                clock.advance(Duration::from_secs(takes));
+                Ok(Bytes::from(call("echo")))
+            });
+            *request.payload() = Payload::Stream {
+                payload: Box::pin(body),
+            };
+            assert_eq!(stand.ask_with(request).await.status, status);
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use actix_http::Request;
 use actix_web::{
     App, HttpMessage,
     http::{Method, StatusCode, header::HeaderMap},
@@ -177,13 +178,17 @@ impl Stand {
     }
 
     pub(crate) async fn ask(&self, request: TestRequest) -> Answer {
+        self.ask_with(request.to_request()).await
+    }
+
+    /// Asks with a request that may have any body.
+    pub(crate) async fn ask_with(&self, request: Request) -> Answer {
         let app = App::new()
             .configure(configure_verify(&self.verifier))
             .configure(configure_resource_metadata(&self.verifier))
             .configure(configure_discovery_for_protected_hosts(&self.verifier))
             .configure(configure_preflight(&self.verifier));
         let service = init_service(app).await;
-        let request = request.to_request();
         request.extensions_mut().insert(request_id());
         let response = call_service(&service, request).await;
         Answer {
