@@ -8,11 +8,12 @@ use redis::{Client, ConnectionInfo, RedisConnectionInfo, TlsCertificates};
 use super::{
     address::{Address, Place, RedisKind},
     cluster::Cluster,
+    lease::{Leases, Terms},
     node::Dialer,
     route::Route,
     sentinel::Sentinels,
 };
-use crate::verbs::StoreError;
+use crate::{keys::Keys, verbs::StoreError};
 
 /// How Redis is reached. It has no `Debug` text beyond its name: the address may hold a password.
 pub struct RedisOptions {
@@ -87,9 +88,16 @@ impl RedisOptions {
         self.with_tls(self.with_login(template)?)
     }
 
-    /// A cluster has its own way to tell a master that is cut off: it stops answering after `cluster-node-timeout`.
-    pub(super) const fn needs_lease(&self, route: &Route) -> bool {
-        self.wait_replicas > 0 && !matches!(route, Route::Cluster(_))
+    /// The leases on what a master says that replicas may have replaced. A cluster has its own way to tell one that is cut off,
+    /// by `cluster-node-timeout`, and nothing is remembered of it.
+    pub(super) fn leases(&self, route: &Route, keys: &Keys) -> Option<Leases> {
+        let is_needed = self.wait_replicas > 0 && !matches!(route, Route::Cluster(_));
+        is_needed.then(|| {
+            Leases::new(Terms {
+                key: keys.lease(),
+                replicas: self.wait_replicas,
+            })
+        })
     }
 
     fn with_login(&self, info: ConnectionInfo) -> Result<ConnectionInfo, StoreError> {

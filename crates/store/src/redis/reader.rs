@@ -19,7 +19,7 @@ use super::{
     faults::{map, unavailable},
     home::Home,
     inspect,
-    lease::{Leases, Terms, identify},
+    lease::{Leases, identify},
     node::{Dialer, Node},
     options::{Reach, RedisOptions},
     proof::Proof,
@@ -113,12 +113,7 @@ impl RedisReader {
     pub fn connect(options: &RedisOptions) -> Result<Self, StoreError> {
         let keys = Keys::new(options.prefix.clone());
         let Reach { route, dialer } = options.reach()?;
-        let leases = options.needs_lease(&route).then(|| {
-            Arc::new(Leases::new(Terms {
-                key: keys.lease(),
-                replicas: options.wait_replicas,
-            }))
-        });
+        let leases = options.leases(&route, &keys).map(Arc::new);
         Ok(Self {
             route: Arc::new(route),
             dialer,

@@ -12,7 +12,6 @@ use super::{
     faults::{map, unavailable},
     home::Home,
     inspect::Acknowledging,
-    lease::{Leases, Terms},
     node::Node,
     options::{Reach, RedisOptions},
     pool::{Manager, Pools},
@@ -59,12 +58,7 @@ pub(super) struct Wires {
 impl Wires {
     pub(super) fn new(options: &RedisOptions, keys: &Keys) -> Result<Self, StoreError> {
         let Reach { route, dialer } = options.reach()?;
-        let leases = options.needs_lease(&route).then(|| {
-            Leases::new(Terms {
-                key: keys.lease(),
-                replicas: options.wait_replicas,
-            })
-        });
+        let leases = options.leases(&route, keys);
         Ok(Self {
             route,
             pools: Pools::new(dialer, options.pool_size, leases),
