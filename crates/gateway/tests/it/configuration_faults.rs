@@ -182,6 +182,8 @@ async fn values_that_cannot_be_read_are_faults_of_their_setting() {
     for (name, value, problem) in [
         ("PORT", "eighty", "whole number"),
         ("PORT", "65536", "whole number"),
+        ("VERIFIER_CACHE_ENTRIES", "many", "whole number"),
+        ("VERIFIER_CACHE_BYTES", "-1", "whole number"),
         ("BASE_DOMAIN", "https://gateway.test", "without https://"),
         ("MCP_OAUTH_ISSUER", "https://auth.gateway.test/auth", "path"),
         ("MCP_OAUTH_ISSUER", "http://auth.gateway.test", "https"),

@@ -25,7 +25,7 @@ const AWAY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 /// An auth-server and two verifiers on one Redis.
 struct Set {
-    _stage: Stage,
+    stage: Stage,
     redis: RedisServer,
     auth: Server,
     verifiers: Vec<Server>,
@@ -57,7 +57,7 @@ impl Set {
             verifiers.push(Server::start(directory, "verifier", free_port(), &settings).await);
         }
         Self {
-            _stage: stage,
+            stage,
             redis,
             auth,
             verifiers,
@@ -295,4 +295,21 @@ fn the_shipped_redis_drops_a_verifier_that_does_not_read_its_news() {
     let words: Vec<_> = limit.unwrap().split(' ').collect();
     assert_eq!(words.len(), 3);
     assert!(words.iter().all(|word| *word != "0"), "0 stands for no limit");
+}
+
+#[tokio::test]
+async fn a_verifier_that_may_remember_nothing_asks_redis_each_time() {
+    let set = Set::start().await;
+    let (_, tokens) = set.log_in().await;
+    for nothing in [("VERIFIER_CACHE_ENTRIES", "0"), ("VERIFIER_CACHE_BYTES", "0")] {
+        let url = set.redis.url();
+        let settings = verifier_settings(set.auth.port, &[("REDIS_URL", &url), nothing]);
+        let directory = set.stage.directory.path();
+        let verifier = Server::start(directory, "verifier", free_port(), &settings).await;
+        for _ in 0..4 {
+            let before = reads(&set.redis);
+            assert_eq!(status(&verifier, &tokens).await, OK);
+            assert!(reads(&set.redis) > before, "{nothing:?}");
+        }
+    }
 }
