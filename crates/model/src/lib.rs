@@ -7,6 +7,7 @@ pub mod cors;
 pub mod error;
 pub mod grant;
 pub mod id;
+pub mod internet;
 pub mod issuer;
 pub mod key;
 pub mod metadata;

@@ -2,34 +2,13 @@
 
 use std::net::IpAddr;
 
+use mcp_gateway_model::internet::is_local_name;
 use url::{Host, Url};
 
 use super::FetchFault;
 
 /// The port of https.
 const HTTPS: u16 = 443;
-
-/// Last labels of names that are not the internet's
-/// ([RFC 6761](https://www.rfc-editor.org/rfc/rfc6761), [RFC 6762](https://www.rfc-editor.org/rfc/rfc6762),
-/// [RFC 8375](https://www.rfc-editor.org/rfc/rfc8375), and what networks use among themselves).
-const LOCAL_NAMES: [&str; 16] = [
-    "localhost",
-    "local",
-    "internal",
-    "intranet",
-    "private",
-    "corp",
-    "home",
-    "lan",
-    "localdomain",
-    "test",
-    "example",
-    "invalid",
-    "onion",
-    "alt",
-    "home.arpa",
-    "in-addr.arpa",
-];
 
 /// Where an address may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +43,7 @@ impl Target {
             None => return Err(FetchFault::Refused("must have a host")),
             Some(Host::Ipv4(address)) => (Some(IpAddr::V4(address)), false),
             Some(Host::Ipv6(address)) => (Some(IpAddr::V6(address)), false),
-            Some(Host::Domain(name)) => (None, is_local(name)),
+            Some(Host::Domain(name)) => (None, is_local_name(name)),
         };
         let same_host = |ours: &Url| plain(ours) == plain(url) && ours.port_or_known_default() == Some(port);
         if issuer.is_some_and(same_host) {
@@ -82,15 +61,6 @@ impl Target {
 /// The host without the dot that a name may end with.
 fn plain(url: &Url) -> Option<&str> {
     url.host_str().map(|host| host.trim_end_matches('.'))
-}
-
-/// Whether a name is none of the internet's: a single label, or below a label for local use.
-fn is_local(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let below = |label: &str| name.strip_suffix(label).is_some_and(|rest| rest.ends_with('.'));
-    !name.contains('.')
-        || LOCAL_NAMES.iter().any(|label| below(label))
-        || LOCAL_NAMES.contains(&name.as_str())
 }
 
 #[cfg(test)]
