@@ -1,0 +1,6 @@
+//! The library against servers that answer in every way that servers answer.
+#![expect(clippy::unwrap_used, reason = "what a test sets up itself has to work")]
+
+mod discover;
+mod http;
+mod support;
