@@ -1,4 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod authorize;
+pub mod connection;
+pub mod credentials;
 pub mod discover;
+pub mod extensions;
 pub mod http;
+pub mod identity;
+pub mod token;
+pub mod words;

@@ -1,10 +1,10 @@
 //! The two documents, as others write them: what is not needed may be missing, what is needed is checked by who needs it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// Protected resource metadata ([RFC 9728 §2](https://www.rfc-editor.org/rfc/rfc9728#section-2)).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceMetadata {
     /// The resource, byte for byte as it is asked for.
     pub resource: String,
@@ -30,7 +30,7 @@ pub struct ResourceMetadata {
 
 /// Authorization server metadata ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)), or the same members of
 /// OpenID provider metadata.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerMetadata {
     /// The issuer, byte for byte.
     pub issuer: String,

@@ -1,0 +1,77 @@
+//! Enterprise-managed authorization
+//! ([MCP extension](https://modelcontextprotocol.io/extensions/auth/enterprise-managed-authorization)): the company's
+//! identity provider turns a person's ID token into an assertion for one authorization server (ID-JAG, by [RFC
+//! 8693](https://www.rfc-editor.org/rfc/rfc8693)), which that server takes instead of a login.
+
+use mcp_gateway_model::{clock::Timestamp, scope::ScopeSet, secret::Secret};
+use serde::Deserialize;
+
+use crate::{
+    discover::ServerMetadata,
+    http::Http,
+    identity::Identity,
+    token::{TokenEndpoint, TokenFault},
+};
+
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+
+/// The company's identity provider, who the program is there, and who the person is.
+#[derive(Debug)]
+pub struct Enterprise {
+    /// The provider. Only its issuer and its token endpoint are needed.
+    pub provider: ServerMetadata,
+    /// Who the program is there.
+    pub identity: Identity,
+    /// The person's ID token.
+    pub id_token: Secret,
+}
+
+#[derive(Deserialize)]
+struct Exchanged {
+    access_token: String,
+    issued_token_type: String,
+}
+
+impl Enterprise {
+    /// The assertion for `issuer` and `resource`.
+    ///
+    /// # Errors
+    /// [`TokenFault`] says why there is none.
+    pub async fn assertion(
+        &self,
+        http: &Http,
+        issuer: &str,
+        (resource, scopes): (&str, Option<&ScopeSet>),
+        now: Timestamp,
+    ) -> Result<Secret, TokenFault> {
+        let url = self.provider.token_endpoint.as_ref();
+        let url = url.ok_or_else(|| TokenFault::NoEndpoint(self.provider.issuer.clone()))?;
+        let endpoint = TokenEndpoint {
+            http,
+            server: &self.provider,
+            identity: &self.identity,
+            key: None,
+            dpop: None,
+            now,
+        };
+        let scopes = scopes.map(ToString::to_string).filter(|text| !text.is_empty());
+        let mut fields = vec![
+            ("grant_type", TOKEN_EXCHANGE),
+            ("requested_token_type", ID_JAG),
+            ("audience", issuer),
+            ("resource", resource),
+            ("subject_token", self.id_token.reveal()),
+            ("subject_token_type", ID_TOKEN),
+        ];
+        fields.extend(scopes.as_deref().map(|scopes| ("scope", scopes)));
+        let answer = endpoint.post(url, &fields).await?;
+        let exchanged: Exchanged = answer.json().map_err(|_| TokenFault::Malformed)?;
+        if exchanged.issued_token_type != ID_JAG {
+            let found = crate::words::shown(&exchanged.issued_token_type);
+            return Err(TokenFault::UnusableType(found));
+        }
+        Ok(Secret::presented(exchanged.access_token))
+    }
+}
