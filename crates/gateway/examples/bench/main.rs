@@ -11,6 +11,7 @@
 //! `docs/performance.md` says what is measured, and how.
 
 mod arguments;
+mod callgrind;
 mod client;
 mod cores;
 mod growth;
