@@ -24,9 +24,10 @@ use crate::{
 pub fn configure(server: web::Data<AuthServer>) -> impl Fn(&mut ServiceConfig) + Clone {
     move |services| {
         services.app_data(server.clone());
-        discovery_routes(services);
-        client_routes(services);
+        // looked through in this order: what is asked most comes first, and paths with a pattern cost most
         token_routes(services);
+        client_routes(services);
+        discovery_routes(services);
         if server.settings.offers.openid.is_some() {
             userinfo_routes(services);
         }

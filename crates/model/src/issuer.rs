@@ -9,9 +9,9 @@ use url::{Host, Url};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     text: String,
+    url: Url,
     authority: String,
     https: bool,
-    port: Option<u16>,
 }
 
 impl Issuer {
@@ -42,7 +42,7 @@ impl Issuer {
             text: format!("{}://{authority}", url.scheme()),
             authority,
             https,
-            port: url.port(),
+            url,
         })
     }
 
@@ -50,6 +50,12 @@ impl Issuer {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The issuer in its parts.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.url
     }
 
     /// The address of `path` (which starts with a slash) at the issuer.
@@ -72,8 +78,8 @@ impl Issuer {
 
     /// The port if it is not the scheme's own.
     #[must_use]
-    pub const fn port(&self) -> Option<u16> {
-        self.port
+    pub fn port(&self) -> Option<u16> {
+        self.url.port()
     }
 }
 

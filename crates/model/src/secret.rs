@@ -8,7 +8,7 @@ use std::{
 
 use aws_lc_rs::{constant_time, digest, hmac, rand};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What a secret opens. Each kind has a prefix of its own, so that a leak can be found with grep and told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,10 @@ impl Secret {
     /// A new secret with 256 bits of randomness behind the prefix of its kind.
     #[must_use]
     pub fn generate(kind: SecretKind) -> Self {
-        Self(format!("{}{}", kind.prefix(), random_text::<32>()))
+        let mut text = String::with_capacity(64);
+        text.push_str(kind.prefix());
+        URL_SAFE_NO_PAD.encode_string(random_bytes::<32>(), &mut text);
+        Self(text)
     }
 
     /// A secret that somebody presented or configured.
@@ -81,9 +84,12 @@ impl fmt::Debug for Secret {
 }
 
 /// The SHA-256 of a secret. Written as base64url without padding.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest([u8; 32]);
+
+/// How many characters a digest is written with.
+const WRITTEN: usize = 43;
 
 impl Digest {
     /// The SHA-256 of `bytes`.
@@ -92,6 +98,13 @@ impl Digest {
         let mut out = [0; 32];
         out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
         Self(out)
+    }
+
+    /// Hands over the text that the digest is written with.
+    pub fn with_text<T>(&self, then: impl FnOnce(&str) -> T) -> T {
+        let mut text = [0; WRITTEN];
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
+        then(str::from_utf8(&text[..written]).unwrap_or_default())
     }
 
     /// The 32 bytes.
@@ -118,13 +131,19 @@ impl Hash for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+        self.with_text(|text| f.write_str(text))
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

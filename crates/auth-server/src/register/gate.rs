@@ -11,7 +11,6 @@ use mcp_gateway_model::{
     redirect::{RedirectKind, RedirectUri},
     secret::Secret,
 };
-use url::Url;
 
 use crate::{client_auth::bearer, door::Rejection};
 
@@ -90,9 +89,7 @@ impl RedirectHosts {
     }
 
     fn allows(&self, uri: &RedirectUri) -> bool {
-        let Ok(url) = Url::parse(uri.as_str()) else {
-            return false;
-        };
+        let url = uri.url();
         self.0.iter().any(|place| match place {
             Place::Scheme(scheme) => uri.kind() == RedirectKind::PrivateUse && url.scheme() == scheme,
             Place::Loopback => uri.kind() != RedirectKind::PrivateUse && is_loopback(&url),

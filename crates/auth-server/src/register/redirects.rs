@@ -6,7 +6,6 @@ use mcp_gateway_model::{
     issuer::{Issuer, is_loopback},
     redirect::{RedirectKind, RedirectUri},
 };
-use url::Url;
 
 use super::metadata::Rules;
 use crate::door::Rejection;
@@ -72,11 +71,9 @@ fn judge(text: &str, auth_method: AuthMethod, rules: &Rules<'_>) -> Result<Redir
 
 /// Whether an answer sent there would come back to us. On loopback a port has one server, whatever the host is called.
 fn is_ours(uri: &RedirectUri, issuer: &Issuer) -> bool {
-    let (Ok(uri), Ok(ours)) = (Url::parse(uri.as_str()), Url::parse(issuer.as_str())) else {
-        return false;
-    };
+    let (uri, ours) = (&uri.url(), issuer.url());
     let same_port = uri.port_or_known_default() == ours.port_or_known_default();
-    same_port && (uri.host() == ours.host() || (is_loopback(&uri) && is_loopback(&ours)))
+    same_port && (uri.host() == ours.host() || (is_loopback(uri) && is_loopback(ours)))
 }
 
 fn rejected(description: String, reason: &'static str) -> Rejection {
