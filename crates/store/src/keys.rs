@@ -64,11 +64,15 @@ impl Keys {
     }
 
     fn of_digest(&self, kind: &str, digest: &Digest) -> String {
-        format!("{}{kind}:{{{digest}}}", self.prefix)
+        digest.with_text(|digest| self.of_tag(kind, digest))
     }
 
     fn of_grant(&self, kind: &str, id: &GrantId) -> String {
-        format!("{}{kind}:{{{id}}}", self.prefix)
+        self.of_tag(kind, id.as_str())
+    }
+
+    fn of_tag(&self, kind: &str, tag: &str) -> String {
+        [&self.prefix, kind, ":{", tag, "}"].concat()
     }
 
     pub(crate) fn client(&self, id: &ClientId) -> String {

@@ -6,6 +6,7 @@ mod faults;
 mod home;
 mod inspect;
 mod lease;
+mod lines;
 mod majority;
 mod node;
 mod options;
@@ -190,7 +191,7 @@ impl Engine for RedisStore {
         let mut all = Vec::new();
         for node in self.wires.nodes().await? {
             let mut wire = self.wires.connection(&node).await?;
-            for warning in inspect::inspect(&mut wire, self.wires.acknowledging(), now).await? {
+            for warning in inspect::inspect(wire.connection(), self.wires.acknowledging(), now).await? {
                 if !all.contains(&warning) {
                     all.push(warning);
                 }

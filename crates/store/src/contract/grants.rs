@@ -118,7 +118,7 @@ pub(super) async fn begun<E: Engine>(
     steps.extend(vacant);
     steps.extend(index);
     steps.push(Step::Swap(swaps));
-    steps.extend(markers.iter().map(|key| Step::Get(vec![key.clone()])));
+    steps.push(Step::Gather(markers.clone()));
 
     let mut answers = Answers::new(engine.steps(steps, now).await?);
     if permit.is_some()

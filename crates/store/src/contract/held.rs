@@ -168,7 +168,7 @@ impl HeldGrant {
             steps.extend(index);
         }
         steps.push(Step::Swap(self.swaps(&grant, next)?));
-        steps.extend(markers.iter().map(|key| Step::Get(vec![key.clone()])));
+        steps.push(Step::Gather(markers.clone()));
 
         let mut answers = Answers::new(engine.steps(steps, now).await?);
         if permit.is_some()

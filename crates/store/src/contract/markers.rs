@@ -36,10 +36,9 @@ pub(super) fn vacant_step(markers: &[String]) -> Option<Step> {
     Some(Step::Vacant(users.to_vec()))
 }
 
-/// Whether one of the markers that were read one by one says that the grant may not go on.
+/// Whether one of the markers that were read says that the grant may not go on.
 pub(super) fn stop(markers: &[String], answers: &mut Answers, now: Timestamp) -> Answer<Option<Stop>> {
-    let found: Answer<Vec<_>> = markers.iter().map(|_| answers.got_one()).collect();
-    judged(markers, &found?, now)
+    judged(markers, &answers.got()?, now)
 }
 
 /// Whether a marker says that the grant may not begin or go on.

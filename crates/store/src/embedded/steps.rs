@@ -33,7 +33,7 @@ pub(super) fn all(tables: &mut Tables<'_>, steps: Vec<Step>, now: Timestamp) -> 
 
 fn one(tables: &mut Tables<'_>, step: Step, now: Timestamp) -> Outcome<Done> {
     Ok(Ok(match step {
-        Step::Get(keys) => Done::Got(
+        Step::Get(keys) | Step::Gather(keys) => Done::Got(
             keys.iter()
                 .map(|key| tables.get(key))
                 .collect::<Result<_, redb::Error>>()?,

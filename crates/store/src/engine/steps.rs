@@ -7,10 +7,13 @@ use mcp_gateway_model::clock::Timestamp;
 use super::{Answer, Bound, Engine, Raw, Swap};
 use crate::{limits::Bucket, verbs::StoreError};
 
-/// One thing of several that are done in this order. Each but `Vacant` touches keys of one slot only; the slots of two may differ.
+/// One thing of several that are done in this order. Each but `Gather` and `Vacant` touches keys of one slot only; the slots of
+/// two may differ.
 pub(crate) enum Step {
     /// Reads keys.
     Get(Vec<String>),
+    /// Reads keys, whatever their slots.
+    Gather(Vec<String>),
     /// Takes a permit from a bucket. Where there is none nothing more is done.
     Permit { key: String, bucket: Bucket },
     /// Looks whether nothing lies under any of these keys, whatever their slots. Where something does nothing more is done.
@@ -37,7 +40,9 @@ impl Step {
     /// The first key it touches: names what a fault is about.
     pub(crate) fn key(&self) -> &str {
         match self {
-            Self::Get(keys) | Self::Vacant(keys) => keys.first().map_or("", String::as_str),
+            Self::Get(keys) | Self::Gather(keys) | Self::Vacant(keys) => {
+                keys.first().map_or("", String::as_str)
+            }
             Self::Permit { key, .. }
             | Self::Index { key, .. }
             | Self::Unindex { key, .. }
@@ -78,6 +83,7 @@ pub(crate) async fn one_by_one<E: Engine>(engine: &E, steps: Vec<Step>, now: Tim
     for step in steps {
         let done = match step {
             Step::Get(keys) => Done::Got(engine.get(&keys).await?),
+            Step::Gather(keys) => Done::Got(engine.get_scattered(&keys).await?),
             Step::Permit { key, bucket } => Done::Permit(engine.take_permit(key, bucket, now).await?),
             Step::Vacant(keys) => {
                 let found = engine.get_scattered(&keys).await?;

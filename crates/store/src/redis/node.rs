@@ -4,9 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use deadpool_redis::Manager;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, PushInfo, RedisResult,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, ProtocolVersion, PushInfo,
+    RedisResult, aio::MultiplexedConnection, cmd,
 };
+
+use super::faults::map;
+use crate::{engine::Answer, verbs::StoreError};
 
 /// Where a Redis or a sentinel listens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +93,20 @@ impl Dialer {
             Ok::<(), ()>(())
         });
         self.speaking_resp3().dial_with(node, config).await
+    }
+
+    /// Sees to it that Redis wants the password, where there is one without a user. The newer protocol logs in with a user, and a user
+    /// without a password takes any.
+    pub(super) async fn prove(&self, connection: &mut MultiplexedConnection) -> Answer<()> {
+        let login = self.template.redis_settings();
+        let (None, Some(password)) = (login.username(), login.password()) else {
+            return Ok(());
+        };
+        let proven = cmd("AUTH").arg(password).exec_async(connection).await;
+        proven.map_err(|fault| match fault.kind() {
+            ErrorKind::Server(_) => StoreError::Refused(fault.to_string()),
+            _ => map(&fault, ""),
+        })
     }
 
     /// What makes the connections of a pool to `node`.

@@ -29,7 +29,8 @@ pub struct RedisOptions {
     pub prefix: String,
     /// A PEM file of certificate authorities to trust, instead of the system's.
     pub tls_ca_file: Option<PathBuf>,
-    /// How many connections each thread of the authorization server may have to a node.
+    /// How many connections each thread of the authorization server may have to a node; where one Redis has all keys and no
+    /// write waits for replicas, it has one.
     pub pool_size: usize,
     /// How many replicas have to acknowledge a write; 0 for a single Redis. Where it is not 0, and outside a cluster, what a
     /// master answers is believed only while that many acknowledge a small write of this process.
@@ -45,7 +46,7 @@ impl fmt::Debug for RedisOptions {
 }
 
 impl RedisOptions {
-    /// The usual options for the Redis at `url`: prefix `mcpgw:`, 16 connections to a node, answers within a second; with
+    /// The usual options for the Redis at `url`: prefix `mcpgw:`, at most 16 connections to a node, answers within a second; with
     /// Sentinel one replica has to acknowledge a write.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {

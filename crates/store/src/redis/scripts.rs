@@ -3,7 +3,10 @@
 use std::{sync::LazyLock, time::Duration};
 
 use mcp_gateway_model::clock::Timestamp;
-use redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value as Reply, from_redis_value};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, ParsingError, RedisResult, Script, ServerErrorKind, Value as Reply,
+    aio::MultiplexedConnection, from_redis_value,
+};
 
 use super::lifetime;
 use crate::{
@@ -12,12 +15,16 @@ use crate::{
     value::SCHEMA,
 };
 
+/// How many bytes of keys and arguments there is room for at first.
+const ROOM: usize = 2048;
+
 /// Does steps in their order, until a permit is not to be had, a key is not vacant or a swap does not take place. The arguments of each step:
 ///
 /// - `get`, how many keys;
 /// - `vacant`, how many keys. Answers whether nothing lies under any of them;
 /// - `permit`; as `Bucket::take` wants them, in microseconds: now, the interval, the tolerance; the slack of the lifetime in milliseconds and the schema. Answers how long to wait;
-/// - `index`, the member, until when it stays; now; the lifetime of the index, all in milliseconds;
+/// - `index`, the member, until when it stays; now; the lifetime of the index, all in milliseconds. It is given a minute more, so that
+///   one that grows all the time is prolonged, and rid of what has ended, once a minute;
 /// - `swap`, how many keys; for each `is` or `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its
 ///   lifetime in milliseconds, 0 for ever;
 /// - `try`, as `swap`;
@@ -28,7 +35,7 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r#"
         local k, a, done = 0, 0, {}
-        local call = redis.call
+        local call, KEYS, ARGV = redis.call, KEYS, ARGV
         while a < #ARGV do
             local what, answer = ARGV[a + 1], 0
             if what == 'get' then
@@ -49,24 +56,25 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
                     answer = next_at - deepest
                 else
                     local life = math.ceil((next_at - now) / 1000) + tonumber(ARGV[a + 5])
-                    local value = string.format('{"v":%s,"record":%.0f}', ARGV[a + 6], next_at)
-                    call('SET', key, value, 'PX', string.format('%.0f', life))
+                    local value = string.format('{"v":%s,"record":%d}', ARGV[a + 6], next_at)
+                    call('SET', key, value, 'PX', string.format('%d', life))
                 end
                 k, a = k + 1, a + 6
             elseif what == 'index' then
-                local key = KEYS[k + 1]
+                local key, life = KEYS[k + 1], tonumber(ARGV[a + 5])
                 call('ZADD', key, 'GT', ARGV[a + 3], ARGV[a + 2])
-                call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[a + 4])
-                if call('PEXPIRE', key, ARGV[a + 5], 'NX') == 0 then
-                    call('PEXPIRE', key, ARGV[a + 5], 'GT')
+                if call('PTTL', key) < life then
+                    call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[a + 4])
+                    call('PEXPIRE', key, string.format('%d', life + 60000))
                 end
                 k, a = k + 1, a + 5
             elseif what == 'swap' or what == 'try' then
                 local count = tonumber(ARGV[a + 2])
                 answer, a = 1, a + 2
+                local held = call('MGET', unpack(KEYS, k + 1, k + count))
                 for i = 1, count do
                     local at = a + 5 * (i - 1)
-                    if ARGV[at + 1] == 'is' and (call('GET', KEYS[k + i]) or '') ~= ARGV[at + 2] then
+                    if ARGV[at + 1] == 'is' and (held[i] or '') ~= ARGV[at + 2] then
                         answer = 0
                     end
                 end
@@ -106,42 +114,87 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// The call that does these steps.
-pub(super) fn steps(steps: &[Step], now: Timestamp) -> ScriptInvocation<'static> {
-    let mut call = STEPS.prepare_invoke();
+/// The command that does these steps: first all keys, then what is to be done with them.
+pub(super) fn steps(steps: &[Step], now: Timestamp) -> Cmd {
+    let count: usize = steps.iter().map(keys).sum();
+    let mut call = Cmd::with_capacity(3 + 7 * count, ROOM);
+    call.arg("EVALSHA").arg(STEPS.get_hash()).arg(count);
     for step in steps {
         match step {
-            Step::Get(keys) => drop(call.key(keys).arg("get").arg(keys.len())),
-            Step::Vacant(keys) => drop(call.key(keys).arg("vacant").arg(keys.len())),
-            Step::Permit { key, bucket } => permit(&mut call, key, *bucket, now),
-            Step::Index { key, member, ends } => {
-                call.key(key)
-                    .arg("index")
-                    .arg(member)
-                    .arg(ends.plus(INDEX_SLACK).millis())
-                    .arg(now.millis())
-                    .arg(lifetime(*ends, INDEX_SLACK, now));
-            }
-            Step::Unindex { key, member } => drop(call.key(key).arg("unindex").arg(member)),
-            Step::Members(key) => drop(call.key(key).arg("members")),
-            Step::Swap(swaps) => swap(&mut call, "swap", swaps, now),
-            Step::Try(swaps) => swap(&mut call, "try", swaps, now),
-            Step::Soonest { key, bound } => {
-                call.key(key)
-                    .arg("soonest")
-                    .arg(now.millis())
-                    .arg(bound.most)
-                    .arg(bound.more)
-                    .arg(bound.at_once);
+            Step::Get(keys) | Step::Gather(keys) | Step::Vacant(keys) => drop(call.arg(keys)),
+            Step::Permit { key, .. }
+            | Step::Index { key, .. }
+            | Step::Unindex { key, .. }
+            | Step::Members(key)
+            | Step::Soonest { key, .. } => drop(call.arg(key)),
+            Step::Swap(swaps) | Step::Try(swaps) => {
+                for swap in swaps {
+                    call.arg(&swap.key);
+                }
             }
         }
+    }
+    for step in steps {
+        arguments(&mut call, step, now);
     }
     call
 }
 
-fn permit(call: &mut ScriptInvocation<'static>, key: &str, bucket: Bucket, now: Timestamp) {
-    call.key(key)
-        .arg("permit")
+/// Sends such a command, and the script before it to a Redis that does not know it.
+pub(super) async fn invoke<T: FromRedisValue>(
+    call: &Cmd,
+    connection: &mut MultiplexedConnection,
+) -> RedisResult<T> {
+    match call.query_async(connection).await {
+        Err(fault) if fault.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+            STEPS.load_async(connection).await?;
+            call.query_async(connection).await
+        }
+        answer => answer,
+    }
+}
+
+/// How many keys a step is about.
+const fn keys(step: &Step) -> usize {
+    match step {
+        Step::Get(keys) | Step::Gather(keys) | Step::Vacant(keys) => keys.len(),
+        Step::Swap(swaps) | Step::Try(swaps) => swaps.len(),
+        Step::Permit { .. }
+        | Step::Index { .. }
+        | Step::Unindex { .. }
+        | Step::Members(_)
+        | Step::Soonest { .. } => 1,
+    }
+}
+
+fn arguments(call: &mut Cmd, step: &Step, now: Timestamp) {
+    match step {
+        Step::Get(keys) | Step::Gather(keys) => drop(call.arg("get").arg(keys.len())),
+        Step::Vacant(keys) => drop(call.arg("vacant").arg(keys.len())),
+        Step::Permit { bucket, .. } => permit(call, *bucket, now),
+        Step::Index { member, ends, .. } => {
+            call.arg("index")
+                .arg(member)
+                .arg(ends.plus(INDEX_SLACK).millis())
+                .arg(now.millis())
+                .arg(lifetime(*ends, INDEX_SLACK, now));
+        }
+        Step::Unindex { member, .. } => drop(call.arg("unindex").arg(member)),
+        Step::Members(_) => drop(call.arg("members")),
+        Step::Swap(swaps) => swap(call, "swap", swaps, now),
+        Step::Try(swaps) => swap(call, "try", swaps, now),
+        Step::Soonest { bound, .. } => {
+            call.arg("soonest")
+                .arg(now.millis())
+                .arg(bound.most)
+                .arg(bound.more)
+                .arg(bound.at_once);
+        }
+    }
+}
+
+fn permit(call: &mut Cmd, bucket: Bucket, now: Timestamp) {
+    call.arg("permit")
         .arg(micros(now))
         .arg(bucket.interval)
         .arg(bucket.tolerance)
@@ -149,10 +202,9 @@ fn permit(call: &mut ScriptInvocation<'static>, key: &str, bucket: Bucket, now: 
         .arg(SCHEMA);
 }
 
-fn swap(call: &mut ScriptInvocation<'static>, what: &str, swaps: &[Swap], now: Timestamp) {
+fn swap(call: &mut Cmd, what: &str, swaps: &[Swap], now: Timestamp) {
     call.arg(what).arg(swaps.len());
-    for Swap { key, held, then } in swaps {
-        call.key(key);
+    for Swap { held, then, .. } in swaps {
         match held {
             Held::Anything => call.arg("any").arg(""),
             Held::Exactly(held) => call.arg("is").arg(held.as_deref().unwrap_or_default()),
@@ -183,7 +235,7 @@ pub(super) fn done(steps: &[Step], replies: Vec<Reply>) -> Result<Vec<Done>, Par
     let both = steps.iter().zip(replies);
     both.map(|(step, reply)| {
         Ok(match step {
-            Step::Get(_) => Done::Got(from_redis_value::<Vec<Option<Raw>>>(reply)?),
+            Step::Get(_) | Step::Gather(_) => Done::Got(from_redis_value::<Vec<Option<Raw>>>(reply)?),
             Step::Vacant(_) => Done::Vacant(from_redis_value(reply)?),
             Step::Permit { .. } => {
                 let wait = u64::from_redis_value(reply)?;

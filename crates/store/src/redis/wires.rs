@@ -1,10 +1,10 @@
-//! Asks the right Redis, on a connection of the pool, and waits for replicas where that is due.
+//! Asks the right Redis, on a connection that is shared or one of the pool, and waits for replicas where that is due.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use deadpool::managed::Object;
 use redis::{
-    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation, ServerErrorKind,
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind,
     aio::MultiplexedConnection, cmd,
 };
 
@@ -12,10 +12,12 @@ use super::{
     faults::{map, unavailable},
     home::Home,
     inspect::Acknowledging,
+    lines::{Lines, Place},
     node::Node,
     options::{Reach, RedisOptions},
     pool::{Manager, Pools},
     route::{REDIRECTS, Redirect, Route},
+    scripts,
 };
 use crate::{
     engine::{Answer, Raw},
@@ -32,7 +34,8 @@ const CHUNK: usize = 500;
 pub(super) enum Call<'a> {
     Command(&'a Cmd),
     Pipeline(&'a Pipeline),
-    Script(&'a ScriptInvocation<'a>),
+    /// Made by [`scripts::steps`].
+    Script(&'a Cmd),
 }
 
 impl Call<'_> {
@@ -40,7 +43,58 @@ impl Call<'_> {
         match self {
             Self::Command(command) => command.query_async(connection).await,
             Self::Pipeline(pipeline) => pipeline.query_async(connection).await,
-            Self::Script(script) => script.invoke_async(connection).await,
+            Self::Script(script) => scripts::invoke(script, connection).await,
+        }
+    }
+}
+
+/// A connection to ask on.
+pub(super) enum Wire {
+    /// In the hands of one question.
+    Own(Object<Manager>),
+    /// Of all that its thread asks.
+    Shared(Place, MultiplexedConnection),
+}
+
+impl Wire {
+    pub(super) fn connection(&mut self) -> &mut MultiplexedConnection {
+        match self {
+            Self::Own(wire) => wire,
+            Self::Shared(_, connection) => connection,
+        }
+    }
+
+    /// What was read on it, if it may still be believed.
+    fn believed<T>(&self, answer: T) -> Answer<T> {
+        match self {
+            Self::Own(wire) => wire.believed(answer),
+            Self::Shared(..) => Ok(answer),
+        }
+    }
+
+    /// Whether the store at the other end has been found to be of our schema.
+    fn is_marked(&self) -> bool {
+        match self {
+            Self::Own(wire) => wire.marked,
+            Self::Shared(place, _) => place.line.marked.load(Ordering::Acquire),
+        }
+    }
+
+    fn mark(&mut self) {
+        match self {
+            Self::Own(wire) => wire.marked = true,
+            Self::Shared(place, _) => place.line.marked.store(true, Ordering::Release),
+        }
+    }
+
+    /// Nothing is asked on it any more. Whether that is news.
+    fn give_up(self) -> bool {
+        match self {
+            Self::Own(wire) => {
+                drop(Object::take(wire));
+                true
+            }
+            Self::Shared(place, _) => place.line.give_up(),
         }
     }
 }
@@ -48,6 +102,8 @@ impl Call<'_> {
 /// The authorization server's way to Redis.
 pub(super) struct Wires {
     route: Route,
+    /// Where one Redis has all keys, and no write waits for replicas.
+    lines: Option<Lines>,
     pools: Pools,
     home: Home,
     schema: String,
@@ -59,8 +115,13 @@ impl Wires {
     pub(super) fn new(options: &RedisOptions, keys: &Keys) -> Result<Self, StoreError> {
         let Reach { route, dialer } = options.reach()?;
         let leases = options.leases(&route, keys);
+        let lines = match &route {
+            Route::One(node) if options.wait_replicas == 0 => Some(Lines::new(dialer.clone(), node.clone())),
+            _ => None,
+        };
         Ok(Self {
             route,
+            lines,
             pools: Pools::new(dialer, options.pool_size, leases),
             home: Home::here(),
             schema: keys.schema(),
@@ -94,6 +155,14 @@ impl Wires {
         Ok(nodes)
     }
 
+    /// The node that has `key`.
+    async fn node(&self, key: &str) -> Answer<Node> {
+        match &self.route {
+            Route::One(node) => Ok(node.clone()),
+            route => self.home.run(route.node(key)).await,
+        }
+    }
+
     /// Asks the node that has `key`.
     pub(super) async fn ask<T: FromRedisValue>(&self, call: Call<'_>, key: &str) -> Answer<T> {
         self.call(call, key, |_| false).await
@@ -111,18 +180,18 @@ impl Wires {
         key: &str,
         has_written: impl Fn(&T) -> bool + Send,
     ) -> Answer<T> {
-        let mut node = self.home.run(self.route.node(key)).await?;
+        let mut node = self.node(key).await?;
         let mut asking = false;
         for _ in 0..=REDIRECTS {
             let mut wire = self.connection(&node).await?;
             if asking {
-                let asked: RedisResult<()> = cmd("ASKING").query_async(&mut **wire).await;
+                let asked: RedisResult<()> = cmd("ASKING").query_async(wire.connection()).await;
                 asked.map_err(|e| map(&e, key))?;
             }
-            let fault = match call.send(&mut wire).await {
+            let fault = match call.send(wire.connection()).await {
                 Ok(answer) => {
                     if has_written(&answer) {
-                        self.replicated(&mut wire).await?;
+                        self.replicated(wire.connection()).await?;
                         return Ok(answer);
                     }
                     return wire.believed(answer);
@@ -148,34 +217,46 @@ impl Wires {
     }
 
     /// Looks for the way again after a fault that is no answer; a node that became a replica is no longer asked.
-    fn failed(&self, fault: &RedisError, wire: Object<Manager>) {
+    fn failed(&self, fault: &RedisError, wire: Wire) {
         match fault.kind() {
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
-                drop(Object::take(wire));
+                wire.give_up();
                 self.route.doubt();
             }
             ErrorKind::Server(ServerErrorKind::ClusterDown) => self.route.doubt(),
             // these are answers
             ErrorKind::Server(_) | ErrorKind::UnexpectedReturnType => {}
             _ => {
-                drop(Object::take(wire));
-                self.pools.doubt();
-                self.route.doubt();
+                // many questions can fail with one connection: the others are doubted once
+                if wire.give_up() {
+                    self.pools.doubt();
+                    self.lines.iter().for_each(Lines::doubt);
+                    self.route.doubt();
+                }
             }
         }
     }
 
     /// A connection to `node`, whose store is of our schema, and which is to be believed.
-    pub(super) async fn connection(&self, node: &Node) -> Answer<Object<Manager>> {
+    pub(super) async fn connection(&self, node: &Node) -> Answer<Wire> {
         let mut wire = self.open(node).await?;
-        if !wire.marked {
-            self.mark(&mut wire, node).await?;
-            wire.marked = true;
+        if !wire.is_marked() {
+            self.mark(wire.connection(), node).await?;
+            wire.mark();
         }
         Ok(wire)
     }
 
-    async fn open(&self, node: &Node) -> Answer<Object<Manager>> {
+    async fn open(&self, node: &Node) -> Answer<Wire> {
+        if let Some(lines) = self.lines.as_ref().filter(|lines| lines.lead_to(node)) {
+            let place = lines.place().await?;
+            let connection = place.line.connection.clone();
+            return Ok(Wire::Shared(place, connection));
+        }
+        self.open_own(node).await.map(Wire::Own)
+    }
+
+    async fn open_own(&self, node: &Node) -> Answer<Object<Manager>> {
         if self.route.follows_a_master() {
             self.pools.keep_only(node);
         }
@@ -202,7 +283,7 @@ impl Wires {
             && let Some(redirect) = Redirect::of(fault, node)
         {
             let mut other = self.open(&redirect.node).await?;
-            answer = mark.query_async(&mut **other).await;
+            answer = mark.query_async(other.connection()).await;
         }
         match answer.map_err(|e| map(&e, &self.schema))? {
             None => Ok(()),
@@ -245,7 +326,7 @@ impl Wires {
     async fn by_node(&self, keys: &[String]) -> Answer<Vec<(Node, Vec<usize>)>> {
         let mut groups: Vec<(Node, Vec<usize>)> = Vec::new();
         for (place, key) in keys.iter().enumerate() {
-            let node = self.home.run(self.route.node(key)).await?;
+            let node = self.node(key).await?;
             match groups.iter_mut().find(|(known, _)| *known == node) {
                 Some((_, places)) => places.push(place),
                 None => groups.push((node, vec![place])),
@@ -261,7 +342,7 @@ impl Wires {
             gets.get(&keys[*place]);
         }
         let mut wire = self.connection(node).await?;
-        let fault = match gets.query_async(&mut **wire).await {
+        let fault = match gets.query_async(wire.connection()).await {
             Ok(values) => return wire.believed(values),
             Err(fault) => fault,
         };

@@ -159,7 +159,7 @@ async fn a_thread_that_ends_takes_its_connections_and_no_others() {
     assert_eq!(connections(), 2, "this thread's own");
 }
 
-/// `UNWATCH` with the `PING` is what `deadpool-redis` tries a connection with, and sent by nothing else.
+/// A `PING` is what a connection is tried with, and sent by nothing else.
 #[tokio::test]
 async fn a_connection_that_rested_is_tried_and_one_that_was_just_made_is_not() {
     let server = RedisServer::start();
@@ -169,7 +169,7 @@ async fn a_connection_that_rested_is_tried_and_one_that_was_just_made_is_not() {
             .arg("commandstats")
             .query(&mut server.connection())
             .unwrap();
-        commands.contains("cmdstat_unwatch:")
+        commands.contains("cmdstat_ping:")
     };
     assert_eq!(store.client(&client().id, NOW).await.unwrap(), None);
     assert!(!tried(), "it is new");
@@ -178,6 +178,51 @@ async fn a_connection_that_rested_is_tried_and_one_that_was_just_made_is_not() {
         tried()
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_thread_asks_at_the_same_time_goes_over_one_connection() {
+    let server = RedisServer::start();
+    let (store, _) = both(&server);
+    let id = client().id;
+    let questions = (0..64).map(|_| store.client(&id, NOW));
+    for answer in futures_util::future::join_all(questions).await {
+        assert_eq!(answer.unwrap(), None);
+    }
+    let made: String = redis::cmd("INFO")
+        .arg("stats")
+        .query(&mut server.connection())
+        .unwrap();
+    // the other one asks this
+    assert!(made.contains("total_connections_received:2\r"), "{made}");
+}
+
+/// While nobody asks: what hung up then must not meet the next question.
+#[tokio::test]
+async fn a_connection_that_redis_closed_is_replaced_before_the_next_question() {
+    let server = RedisServer::start();
+    let (store, _) = both(&server);
+    for _ in 0..20 {
+        assert_eq!(store.client(&client().id, NOW).await.unwrap(), None);
+        redis::cmd("CLIENT")
+            .arg("KILL")
+            .arg("TYPE")
+            .arg("normal")
+            .exec(&mut server.connection())
+            .unwrap();
+        until("the connection is gone", async || {
+            let list: String = redis::cmd("CLIENT")
+                .arg("LIST")
+                .query(&mut server.connection())
+                .unwrap();
+            list.lines().count() == 1
+        })
+        .await;
+        // its end has arrived, and is seen when its driver has had a turn
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 #[tokio::test]
