@@ -119,6 +119,14 @@ impl RedisCluster {
         });
     }
 
+    /// Waits until every node knows all others, and serves its slots.
+    ///
+    /// # Panics
+    /// When they do not within 30 seconds.
+    pub fn wait_until_whole(&self) {
+        until("the nodes are a cluster", || self.nodes.iter().all(is_whole));
+    }
+
     /// Moves the slot of `key` from the master at `from` to the one at `to`, with its keys, and leaves it open half-way:
     /// keys that are not there yet are asked for at the new place. [`RedisCluster::close_slot`] ends that.
     ///
@@ -194,7 +202,7 @@ impl RedisCluster {
             });
             let _: Value = ask(replica, &["CLUSTER", "REPLICATE", &master]);
         }
-        until("the nodes are a cluster", || self.nodes.iter().all(is_whole));
+        self.wait_until_whole();
         for master in &self.nodes[..MASTERS] {
             until("a replica follows its master", || {
                 let state: String = ask(master, &["INFO", "replication"]);

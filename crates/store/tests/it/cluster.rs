@@ -218,6 +218,8 @@ async fn a_cluster_that_is_not_there_is_unavailable_and_used_once_it_is() {
         store.health(NOW).await.is_ok() && reader.health(NOW).await.is_ok()
     })
     .await;
+    // that one node answers does not mean that all do
+    cluster.wait_until_whole();
     let (grant, _) = begun(&store, grant()).await;
     assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
 }
