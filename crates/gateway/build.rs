@@ -1,4 +1,4 @@
-//! Lays out the executable that is shipped: what is seldom run lies together, so that it need not be in memory, and what has
+//! Lays out the executable that is shipped: what a start runs lies together, so that little else need be in memory, and what has
 //! to be relocated is listed in short.
 
 use std::{env::var_os, process::Command};
@@ -8,13 +8,13 @@ const READS_SHORT_LISTS: (u32, u32) = (2, 36);
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=link/seldom.ld");
+    println!("cargo:rerun-if-changed=link/start.ld");
     let is = |variable: &str, wanted: &str| var_os(variable).is_some_and(|value| value == wanted);
     if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
         return;
     }
     let directory = env!("CARGO_MANIFEST_DIR");
-    println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/link/seldom.ld");
+    println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/link/start.ld");
     let is_for_this_machine = is("CARGO_CFG_TARGET_ENV", "gnu") && var_os("HOST") == var_os("TARGET");
     if is_for_this_machine && c_library().is_some_and(|version| version >= READS_SHORT_LISTS) {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
