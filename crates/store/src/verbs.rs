@@ -7,6 +7,7 @@ mod devices;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::{BoxFuture, ready};
 use mcp_gateway_model::{
     access::Person,
     client::Client,
@@ -39,9 +40,15 @@ pub trait GrantReader: Send + Sync + 'static {
     async fn health(&self, now: Timestamp) -> Result<Health, StoreError>;
 
     /// What knows whether an answer of [`GrantReader::grant`] still holds, for those who remember it; keys are the grants' ids.
-    /// `None` where every question has to be asked again.
+    /// `None` where every question has to be asked again. Nothing holds unless somebody follows the news.
     fn watch(&self) -> Option<Arc<Watch>> {
         None
+    }
+
+    /// Follows the news of grants for as long as it is polled; for threads that serve, each of which may: of many at once one does,
+    /// and who waits takes its place when that ends. Over at once where there is nothing to follow.
+    fn follow(&self) -> BoxFuture<'static, ()> {
+        Box::pin(ready(()))
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use actix_web::dev::RequestHead;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     forwarded::Asked, memory::Memory, reason::Reason, settings::Settings, site::Sites, turns::Turns,
@@ -20,6 +21,25 @@ pub(crate) struct Worker {
     pub(crate) sites: Sites,
     pub(crate) memory: Memory,
     pub(crate) turns: Turns,
+    _following: Option<Following>,
+}
+
+/// This thread's offer to follow the news of what is remembered; it ends with the value.
+struct Following(JoinHandle<()>);
+
+impl Following {
+    /// Nothing where nothing is remembered, or where no runtime would follow.
+    fn begin(verifier: &Verifier) -> Option<Self> {
+        verifier.watch.as_ref()?;
+        let runtime = Handle::try_current().ok()?;
+        Some(Self(runtime.spawn(verifier.reader.follow())))
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 thread_local! {
@@ -51,7 +71,8 @@ impl Worker {
         Asked::read(head, trusted_proxies, (&self.sites, resources))
     }
 
-    /// This thread's part: the same for all who ask on this thread, as long as one of them has it.
+    /// This thread's part: the same for all who ask on this thread, as long as one of them has it. Made in the
+    /// runtime that serves, which follows the news.
     pub(crate) fn here(verifier: &Arc<Verifier>) -> Rc<Self> {
         HERE.with_borrow_mut(|here| {
             here.retain(|worker| worker.strong_count() > 0);
@@ -64,6 +85,7 @@ impl Worker {
                 sites: Sites::new(),
                 memory: Memory::new(verifier),
                 turns: Turns::default(),
+                _following: Following::begin(verifier),
             });
             here.push(Rc::downgrade(&worker));
             worker

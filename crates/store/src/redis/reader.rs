@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::future::{BoxFuture, ready};
 use mcp_gateway_model::{clock::Timestamp, grant::Grant, id::GrantId};
 use mcp_gateway_watch::Watch;
 use redis::{Cmd, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection, cmd, pipe};
@@ -41,8 +42,8 @@ use crate::{
 /// one key with which it finds out whether a master that has replicas is still the master.
 ///
 /// Each thread has connections of its own, which its runtime drives: to ask costs no other thread anything. One is made at the
-/// first question, and replaced at the next when it failed. Another one, on which Redis says which grants change, is made
-/// when somebody first asks for the watch.
+/// first question, and replaced at the next when it failed. Another one, on which Redis says which grants change, belongs to
+/// whoever follows the news.
 pub struct RedisReader {
     route: Arc<Route>,
     dialer: Dialer,
@@ -125,24 +126,21 @@ impl RedisReader {
         })
     }
 
-    /// Begins to follow the news of grants.
-    fn follow(&self) -> Option<Tracker> {
-        if matches!(*self.route, Route::Cluster(_)) {
-            warn!("the verifier remembers no grants with Redis Cluster: every request asks it");
-            return None;
-        }
-        let source = Source {
-            route: Arc::clone(&self.route),
-            dialer: self.dialer.clone(),
-            leases: self.leases.clone(),
-        };
-        match Tracker::begin(source, &self.keys) {
-            Ok(tracker) => Some(tracker),
-            Err(fault) => {
-                warn!(reason = %fault, "the news of grants cannot be followed: every request asks Redis");
-                None
+    /// The news of grants, where there are any.
+    fn tracker(&self) -> Option<&Tracker> {
+        let tracker = || {
+            if matches!(*self.route, Route::Cluster(_)) {
+                warn!("the verifier remembers no grants with Redis Cluster: every request asks it");
+                return None;
             }
-        }
+            let source = Source {
+                route: Arc::clone(&self.route),
+                dialer: self.dialer.clone(),
+                leases: self.leases.clone(),
+            };
+            Some(Tracker::new(source, &self.keys))
+        };
+        self.tracker.get_or_init(tracker).as_ref()
     }
 
     /// Asks a store of our schema; a connection that Redis had closed meanwhile is replaced and asked once more.
@@ -350,7 +348,13 @@ impl GrantReader for RedisReader {
     }
 
     fn watch(&self) -> Option<Arc<Watch>> {
-        let tracker = self.tracker.get_or_init(|| self.follow());
-        tracker.as_ref().map(Tracker::watch)
+        self.tracker().map(Tracker::watch)
+    }
+
+    fn follow(&self) -> BoxFuture<'static, ()> {
+        match self.tracker() {
+            Some(tracker) => Box::pin(tracker.follow()),
+            None => Box::pin(ready(())),
+        }
     }
 }

@@ -1,18 +1,20 @@
 //! The news of grants: a connection of its own on which Redis says which of them change, and a lease as long as it is sure
 //! that it does.
 //!
+//! One of the threads that serve follows them, between its requests. A thread of its own would have to be woken up first, and
+//! on a processor full of requests the scheduler lets it wait for the end of a slice; who serves looks at its connections many
+//! times in one.
+//!
 //! Redis pushes what changed in one turn of its loop after it has written the answers of that turn. So an answer to `PING` proves
 //! that the news of all earlier turns have come, and no more: the lease counts from when the `PING` **before** was sent. Where
 //! replicas may have taken the place of the one that answers, it ends with the proof that they have not, too. A term begins only
 //! after news have come of a key that is written for it.
 
 use std::{
-    io,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -20,8 +22,7 @@ use mcp_gateway_model::clock::SystemClock;
 use mcp_gateway_watch::{Moment, Term, Watch};
 use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection, cmd};
 use tokio::{
-    runtime,
-    sync::oneshot,
+    sync,
     time::{self, MissedTickBehavior},
 };
 use tracing::{info, warn};
@@ -41,61 +42,50 @@ const REFUSED_RETRY: Duration = Duration::from_secs(30);
 const OWN_INTERVAL: Duration = Duration::from_secs(1);
 const OWN_LOOKS: u32 = 20;
 const OWN_LIFETIME: Duration = Duration::from_secs(60);
-/// Enough for a TLS handshake.
-const STACK: usize = 512 * 1024;
 
-/// A thread that follows the news until this is dropped.
+/// The news of the grants below a prefix, for those who ask about them: one of them follows the news.
 pub(super) struct Tracker {
-    watch: Arc<Watch>,
-    run: Arc<Mutex<Option<Arc<str>>>>,
-    _stop: oneshot::Sender<()>,
+    follower: Arc<Follower>,
+    /// Held by whoever follows.
+    seat: Arc<sync::Mutex<()>>,
 }
 
 impl Tracker {
-    /// Begins to follow the news of the grants below a prefix. Not on the threads that serve, so that work there delays none.
-    ///
-    /// # Errors
-    /// When there is no thread to be had.
-    pub(super) fn begin(source: Source, keys: &Keys) -> io::Result<Self> {
-        let (watch, run) = (Arc::new(Watch::new()), Arc::default());
-        let (stop, stopped) = oneshot::channel();
+    /// Nobody follows yet.
+    pub(super) fn new(source: Source, keys: &Keys) -> Self {
         let follower = Follower {
             source,
             grants: keys.grants(),
             own: keys.lease(),
-            watch: Arc::clone(&watch),
-            run: Arc::clone(&run),
+            watch: Arc::new(Watch::new()),
+            run: Mutex::default(),
         };
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new()
-            .name("store-news".into())
-            .stack_size(STACK)
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = follower.follow() => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
-        Ok(Self {
-            watch,
-            run,
-            _stop: stop,
-        })
+        Self {
+            follower: Arc::new(follower),
+            seat: Arc::default(),
+        }
+    }
+
+    /// Follows the news for as long as it is polled. Of many at once one does; who waits takes its place when that ends.
+    pub(super) fn follow(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (follower, seat) = (Arc::clone(&self.follower), Arc::clone(&self.seat));
+        async move {
+            let _seat = seat.lock().await;
+            follower.follow().await;
+        }
     }
 
     /// What the news lead to.
     pub(super) fn watch(&self) -> Arc<Watch> {
-        Arc::clone(&self.watch)
+        Arc::clone(&self.follower.watch)
     }
 
     /// Something was read from the process `run`. If the news come from another one, as while a new master is found, nobody
     /// remembers it: of what happens there nothing would be heard.
     pub(super) fn compare(&self, run: &str) {
-        let hears = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let hears = self.follower.run.lock().unwrap_or_else(PoisonError::into_inner);
         if hears.as_deref() != Some(run) {
-            self.watch.flush();
+            self.follower.watch.flush();
         }
     }
 }
@@ -109,28 +99,38 @@ struct Follower {
     own: String,
     watch: Arc<Watch>,
     /// The process that the news come from: another one may answer at the same address, and be read from.
-    run: Arc<Mutex<Option<Arc<str>>>>,
+    run: Mutex<Option<Arc<str>>>,
+}
+
+/// A term, for as long as somebody follows the news in it: it is lost however that ends.
+struct Tenure<'w> {
+    watch: &'w Watch,
+    term: Term,
+}
+
+impl Drop for Tenure<'_> {
+    fn drop(&mut self) {
+        self.watch.lose(self.term);
+    }
 }
 
 impl Follower {
     /// Follows the news over one connection after the other. An operator is told once when something begins to be wrong.
-    async fn follow(self) {
+    async fn follow(&self) {
         let mut told = None;
         let mut pause = RETRY.0;
         loop {
             let began = time::Instant::now();
             let fault = match self.connect().await {
-                Ok((heard, term)) => {
+                Ok((heard, tenure)) => {
                     if told.take().is_some() {
                         info!("Redis sends news of grants again: what was read is remembered");
                     }
-                    let fault = tokio::select! {
-                        fault = self.keep_lease(&heard, term) => fault,
+                    tokio::select! {
+                        fault = self.keep_lease(&heard, tenure.term) => fault,
                         fault = self.source.guard(&heard) => fault,
                         fault = self.keep_own(&heard) => fault,
-                    };
-                    self.watch.lose(term);
-                    fault
+                    }
                 }
                 Err(fault) => fault,
             };
@@ -162,7 +162,7 @@ impl Follower {
     }
 
     /// A connection on which the news come, and the term that began with it.
-    async fn connect(&self) -> Result<(Heard, Term), Fault> {
+    async fn connect(&self) -> Result<(Heard, Tenure<'_>), Fault> {
         let news = Arc::new(News {
             watch: Arc::clone(&self.watch),
             grants: self.grants.clone(),
@@ -194,10 +194,14 @@ impl Follower {
         *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&heard.run));
         // after the answer: what is registered from here on is in the news
         let term = self.watch.begin();
+        let tenure = Tenure {
+            watch: &self.watch,
+            term,
+        };
         if news.term.set(term).is_err() {
             self.watch.lose(term);
         }
-        Ok((heard, term))
+        Ok((heard, tenure))
     }
 
     async fn write_own(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {

@@ -14,7 +14,7 @@ use mcp_gateway_store::{
 };
 
 use crate::{
-    news::until,
+    news::{Followed, until},
     samples::{NOW, ring},
     walk::{still_there, walk},
 };
@@ -234,6 +234,6 @@ async fn a_user_that_may_not_read_the_settings_is_told_what_was_not_checked() {
 async fn the_shipped_user_of_the_verifier_hears_the_news_of_grants() {
     let shipped = shipped();
     let reader = RedisReader::connect(&shipped.reader).unwrap();
-    let watch = reader.watch().unwrap();
+    let watch = Followed::of(&reader);
     until("there is a lease", || watch.has_lease(moment(&SystemClock)));
 }

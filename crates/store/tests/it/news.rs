@@ -5,7 +5,9 @@
 )]
 
 use std::{
+    ops::Deref,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,14 +17,61 @@ use mcp_gateway_store::{
     testing::{RedisServer, RedisSetup},
 };
 
+use tokio::{runtime, sync::oneshot};
+
 use crate::samples::{NOW, after, begun, grant};
+
+/// The watch of a reader whose news are followed, on a thread that does nothing else, until the value ends.
+pub(crate) struct Followed {
+    watch: Arc<Watch>,
+    stop: Option<oneshot::Sender<()>>,
+    following: Option<thread::JoinHandle<()>>,
+}
+
+impl Followed {
+    pub(crate) fn of(reader: &RedisReader) -> Self {
+        let (watch, news) = (reader.watch().unwrap(), reader.follow());
+        let (stop, stopped) = oneshot::channel();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        let following = thread::spawn(move || {
+            runtime.unwrap().block_on(async {
+                tokio::select! {
+                    () = news => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            watch,
+            stop: Some(stop),
+            following: Some(following),
+        }
+    }
+}
+
+impl Deref for Followed {
+    type Target = Watch;
+
+    fn deref(&self) -> &Watch {
+        &self.watch
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(following) = self.following.take() {
+            drop(following.join());
+        }
+    }
+}
 
 /// A store, a reader beside it, and the watch of that one with its lease.
 struct Set {
     server: RedisServer,
     store: RedisStore,
     reader: RedisReader,
-    watch: Arc<Watch>,
+    watch: Followed,
 }
 
 impl Set {
@@ -32,7 +81,7 @@ impl Set {
             ..server.options()
         };
         let reader = RedisReader::connect(&options).unwrap();
-        let watch = reader.watch().unwrap();
+        let watch = Followed::of(&reader);
         let set = Self {
             store: RedisStore::connect(&options).unwrap(),
             server,
@@ -172,7 +221,7 @@ async fn a_redis_that_refuses_news_gives_no_lease_and_is_asked_each_time() {
     let mut options = RedisOptions::new(server.url_for("verifier@"));
     options.password = Some(Secret::presented("secret".into()));
     let reader = RedisReader::connect(&options).unwrap();
-    let watch = reader.watch().unwrap();
+    let watch = Followed::of(&reader);
     wait("it was asked for news", || refusals(&server) > 0);
     assert!(!watch.has_lease(moment(&SystemClock)));
     assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
@@ -208,7 +257,44 @@ async fn a_verifier_that_may_not_write_its_own_key_gets_no_lease() {
     let mut options = RedisOptions::new(server.url_for("verifier@"));
     options.password = Some(Secret::presented("secret".into()));
     let reader = RedisReader::connect(&options).unwrap();
-    let watch = reader.watch().unwrap();
+    let watch = Followed::of(&reader);
     wait("it tried to write", || refusals(&server) > 0);
     assert!(!watch.has_lease(moment(&SystemClock)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_holds_when_nobody_follows_the_news() {
+    let server = RedisServer::start();
+    let reader = RedisReader::connect(&server.options()).unwrap();
+    let watch = reader.watch().unwrap();
+    let now = || moment(&SystemClock);
+    assert!(!watch.has_lease(now()), "nobody does yet");
+    let following = Followed::of(&reader);
+    wait("there is a lease", || watch.has_lease(now()));
+    let mark = watch.register("a");
+    assert!(mark.holds(&watch, now()));
+    drop(following);
+    assert!(!watch.has_lease(now()), "nobody does any more");
+    let again = Followed::of(&reader);
+    wait("there is a lease again", || watch.has_lease(now()));
+    assert!(!mark.holds(&watch, now()), "what happened meanwhile is not known");
+    drop(again);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_follows_when_another_ends() {
+    let server = RedisServer::start();
+    let reader = RedisReader::connect(&server.options()).unwrap();
+    let now = || moment(&SystemClock);
+    let first = Followed::of(&reader);
+    wait("there is a lease", || first.has_lease(now()));
+    let second = Followed::of(&reader);
+    let mark = second.register("a");
+    drop(first);
+    assert!(!mark.holds(&second, now()));
+    wait("there is a lease again", || second.has_lease(now()));
+    assert!(
+        !mark.holds(&second, now()),
+        "what happened meanwhile is not known"
+    );
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::{
     contract::facts,
+    news::Followed,
     patience::until,
     samples::{NOW, begun, grant},
     walk::{still_there, walk},
@@ -103,7 +104,7 @@ async fn a_failover_that_an_operator_orders_is_followed() {
 async fn what_is_remembered_follows_the_master() {
     let mut redis = ReplicatedRedis::start();
     let (store, reader) = both(&redis);
-    let watch = reader.watch().unwrap();
+    let watch = Followed::of(&reader);
     let now = || moment(&SystemClock);
     until("grants are remembered", async || watch.has_lease(now())).await;
     let remember = async || {
@@ -185,7 +186,7 @@ async fn redis_and_sentinels_that_speak_tls_only_are_reached_with_their_authorit
     let (store, reader) = both(&redis);
     let (grant, _) = begun(&store, grant()).await;
     assert_eq!(reader.grant(&grant.id, NOW).await.unwrap(), Some(grant));
-    let watch = reader.watch().unwrap();
+    let watch = Followed::of(&reader);
     until("grants are remembered", async || {
         watch.has_lease(moment(&SystemClock))
     })
@@ -257,7 +258,7 @@ async fn an_old_master_that_is_cut_off_and_answers_is_believed_for_one_lease_at_
     for asked in all {
         assert!(asked.grant(&ending.id, NOW).await.unwrap().is_some());
     }
-    let watch = lonely_reader.watch().unwrap();
+    let watch = Followed::of(&lonely_reader);
     let now = || moment(&SystemClock);
     until("grants are remembered", async || watch.has_lease(now())).await;
     let mark = watch.register(ending.id.as_str());
