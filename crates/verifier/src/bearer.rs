@@ -13,9 +13,8 @@ const MOST: usize = 8 * 1024;
 pub(crate) struct Bearer<'r>(&'r [u8]);
 
 impl<'r> Bearer<'r> {
-    /// Reads the one `Authorization` header.
-    pub(crate) fn read(headers: &'r HeaderMap) -> Result<Self, Reason> {
-        let token = presented(headers)?;
+    /// What was presented, if it is a token.
+    pub(crate) fn of(token: &'r [u8]) -> Result<Self, Reason> {
         if is_b64token(token) {
             Ok(Self(token))
         } else {
@@ -27,11 +26,6 @@ impl<'r> Bearer<'r> {
     pub(crate) fn reveal(self) -> &'r str {
         // it is ASCII
         str::from_utf8(self.0).unwrap_or_default()
-    }
-
-    /// The same as bytes.
-    pub(crate) const fn bytes(self) -> &'r [u8] {
-        self.0
     }
 }
 
@@ -56,27 +50,27 @@ pub(crate) fn presented(headers: &HeaderMap) -> Result<&[u8], Reason> {
     Ok(token)
 }
 
-/// `b64token` of RFC 6750 §2.1. Tokens have several hundred characters, so this is written for a processor that
-/// looks at many of them at a time: in pieces, without a way out of the middle of one.
+/// `b64token` of RFC 6750 §2.1.
 fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|b| **b == b'=').count();
     let body = token.get(..token.len() - padding).unwrap_or_default();
-    !body.is_empty()
-        && body
-            .chunks(64)
-            .all(|piece| piece.iter().fold(true, |fits, b| fits & is_b64(*b)))
+    !body.is_empty() && body.iter().all(|b| is_b64(*b))
 }
 
 /// A letter, a digit, or one of `-._~+/`.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "a branch cannot be taken for many at a time"
-)]
 const fn is_b64(b: u8) -> bool {
-    let is_letter = (b | 0x20).wrapping_sub(b'a') < 26;
-    // these follow one another: - . / 0 to 9
-    let is_number = b.wrapping_sub(b'-') < 13;
-    is_letter | is_number | (b == b'_') | (b == b'~') | (b == b'+')
+    // looked up, because tokens have several hundred characters
+    const FITS: [bool; 256] = {
+        let mut fits = [false; 256];
+        let mut b: u8 = 0;
+        while b < 128 {
+            fits[b as usize] =
+                b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+            b += 1;
+        }
+        fits
+    };
+    FITS[b as usize]
 }
 
 #[cfg(test)]
@@ -90,7 +84,9 @@ mod tests {
         for value in values {
             headers.append(header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        Bearer::read(&headers).map(|b| b.reveal().to_owned())
+        presented(&headers)
+            .and_then(Bearer::of)
+            .map(|b| b.reveal().to_owned())
     }
 
     #[test]

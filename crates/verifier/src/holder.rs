@@ -131,17 +131,19 @@ pub(crate) async fn identify(
 ) -> Result<Rc<Holder>, Cause> {
     let settings = &worker.verifier.settings;
     let now = moment(&*worker.verifier.clock);
-    let bearer = Bearer::read(&head.headers)?;
+    let token = presented(&head.headers)?;
+    let name = worker.memory.name(token, protected);
+    if let Some(holder) = known(worker, name, (protected, now)).await {
+        return Ok(holder);
+    }
+    let bearer = Bearer::of(token)?;
     let presented = Presented {
         head,
         bearer,
-        name: worker.memory.name(bearer.bytes(), protected),
+        name,
         protected,
         now,
     };
-    if let Some(holder) = presented.remembered(worker).await {
-        return Ok(holder);
-    }
     if let Some(key) = settings.api_key.as_ref().filter(|key| is(key, bearer)) {
         return Ok(Rc::new(api_key(&worker.verifier, key, &presented)?));
     }
@@ -154,6 +156,22 @@ pub(crate) async fn identify(
     }
 }
 
+/// Whoever holds a credential, if it is remembered. If the key that signed it has grown old, the store is asked about that.
+async fn known(
+    worker: &Worker,
+    name: Option<Name>,
+    (protected, now): (&Arc<Protected>, Moment),
+) -> Option<Rc<Holder>> {
+    let holder = worker.memory.find(name?, protected, now)?;
+    if !holder.key_ages(now) {
+        return Some(holder);
+    }
+    worker.verifier.keys.renew_ahead(now).await;
+    worker
+        .memory
+        .find(name?, protected, moment(&*worker.verifier.clock))
+}
+
 /// A credential that was presented for a resource.
 struct Presented<'r> {
     head: &'r RequestHead,
@@ -164,18 +182,6 @@ struct Presented<'r> {
 }
 
 impl Presented<'_> {
-    /// Whoever holds it, if it is remembered. If the key that signed it has grown old, the store is asked about that.
-    async fn remembered(&self, worker: &Worker) -> Option<Rc<Holder>> {
-        let holder = self.find(worker)?;
-        if !holder.key_ages(self.now) {
-            return Some(holder);
-        }
-        worker.verifier.keys.renew_ahead(self.now).await;
-        worker
-            .memory
-            .find(self.name?, self.protected, moment(&*worker.verifier.clock))
-    }
-
     fn find(&self, worker: &Worker) -> Option<Rc<Holder>> {
         worker.memory.find(self.name?, self.protected, self.now)
     }
