@@ -180,7 +180,8 @@ impl Stage {
         })
     }
 
-    /// Starts this program once more, as one that loads a server until it is ended.
+    /// Starts this program once more, as one that loads a server until it is ended. It takes what Redis and who measures leave it of
+    /// their processor: otherwise one of them would wait for it, and that would be measured.
     ///
     /// # Errors
     /// When it does not start.
@@ -196,6 +197,9 @@ impl Stage {
         fs::write(&file, lines?.join("\n"))?;
         let own = own()?;
         let arguments = [
+            "--idle",
+            "0",
+            &own.display().to_string(),
             "load",
             "--port",
             &server.port.to_string(),
@@ -207,7 +211,7 @@ impl Stage {
             &expected.to_string(),
         ];
         Start {
-            program: &own,
+            program: Path::new("chrt"),
             arguments: arguments.map(str::to_owned).to_vec(),
             environment: vec![],
             directory: self.directory.path(),
