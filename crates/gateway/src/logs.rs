@@ -1,6 +1,7 @@
 //! Where log lines go: standard error, and a file if one is named. Audit lines are always JSON. All lines are written at once
 //! but those of requests, which are written [many at a time](requests).
 
+mod audit;
 pub(crate) mod line;
 pub(crate) mod requests;
 
@@ -13,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use mcp_gateway_auth_server::audit;
+use mcp_gateway_auth_server::audit::TARGET as AUDIT;
 use tracing::{Level, Metadata, Subscriber, subscriber::Interest};
 use tracing_subscriber::{
     Layer, Registry,
@@ -28,6 +29,7 @@ use crate::{
     config::{LogConfig, LogFormat},
     failure::Failure,
 };
+use audit::AuditLines;
 use line::Words;
 
 /// Begins to write the log.
@@ -81,8 +83,8 @@ fn output(config: &LogConfig, sink: Sink) -> BoxedLayer {
 }
 
 fn audit_lines(sink: Sink) -> BoxedLayer {
-    json(sink)
-        .with_filter(filter_fn(|metadata| metadata.target() == audit::TARGET))
+    AuditLines(sink)
+        .with_filter(filter_fn(|metadata| metadata.target() == AUDIT))
         .boxed()
 }
 
@@ -112,11 +114,11 @@ struct NotAudit(Targets);
 
 impl<S> tracing_subscriber::layer::Filter<S> for NotAudit {
     fn enabled(&self, metadata: &Metadata<'_>, _: &tracing_subscriber::layer::Context<'_, S>) -> bool {
-        metadata.target() != audit::TARGET && self.0.would_enable(metadata.target(), metadata.level())
+        metadata.target() != AUDIT && self.0.would_enable(metadata.target(), metadata.level())
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if metadata.target() != audit::TARGET && self.0.would_enable(metadata.target(), metadata.level()) {
+        if metadata.target() != AUDIT && self.0.would_enable(metadata.target(), metadata.level()) {
             Interest::always()
         } else {
             Interest::never()
@@ -187,6 +189,39 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// What is left of the lines that a layer writes, without their times.
+    fn by_layer(layer: impl FnOnce(Sink) -> BoxedLayer, act: impl FnOnce()) -> String {
+        let file = tempfile::tempfile().unwrap();
+        let sink = Sink::File(Arc::new(Mutex::new(file.try_clone().unwrap())));
+        tracing::subscriber::with_default(Registry::default().with(layer(sink)), act);
+        let (mut file, mut lines) = (file, String::new());
+        io::Seek::rewind(&mut file).unwrap();
+        io::Read::read_to_string(&mut file, &mut lines).unwrap();
+        lines.lines().map(|line| without_time(line).0 + "\n").collect()
+    }
+
+    #[test]
+    fn audit_lines_look_like_those_that_the_library_writes() {
+        use mcp_gateway_auth_server::audit::{Event, Line};
+        use mcp_gateway_model::id::{ClientId, RequestId, UserId};
+
+        let (request_id, client) = (RequestId::generate(), ClientId::parse("a\"b\\c").unwrap());
+        let act = || {
+            let mut line = Line::new(Event::TokenRefused, &request_id);
+            line.write();
+            line.client = Some(&client);
+            line.user = Some(UserId(u64::MAX));
+            line.login = Some("octo\u{e9}\u{1b}[31m\ncat");
+            line.resource = Some("https://mcp.example/\u{2028}x".into());
+            line.reason = Some("code_unknown");
+            line.write();
+            tracing::warn!(target: AUDIT, number = -7, truth = true, debug = ?Some("x"), "a message");
+        };
+        let ours = by_layer(audit_lines, act);
+        assert_eq!(ours, by_layer(|sink| json(sink).boxed(), act));
+        assert_eq!(ours.lines().count(), 3);
     }
 
     /// What the logging library makes of the same.
