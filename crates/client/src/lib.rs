@@ -4,6 +4,7 @@ pub mod authorize;
 pub mod connection;
 pub mod credentials;
 pub mod discover;
+pub mod doctor;
 pub mod extensions;
 pub mod http;
 pub mod identity;

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "what a test sets up itself has to work")]
 
 mod discover;
+mod doctor;
 mod http;
 mod support;

@@ -89,7 +89,9 @@ async fn serve(request: HttpRequest, body: Bytes, state: State) -> HttpResponse 
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     state.1.lock().unwrap().push(asked.clone());
-    let base = format!("http://{}", request.connection_info().host());
+    // not what headers of proxies claim
+    let host = request.headers().get("host").unwrap().to_str().unwrap();
+    let base = format!("http://{host}");
     (state.0)(&base, &asked)
 }
 

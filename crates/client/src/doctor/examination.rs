@@ -1,0 +1,220 @@
+//! One examination: what is asked, what came back, and what was found so far.
+
+use std::collections::BTreeSet;
+
+use reqwest::{
+    Method,
+    header::{HeaderName, HeaderValue},
+};
+use serde_json::Value;
+use tokio::time::Instant;
+use url::Url;
+
+use super::{Client, Finding, Kind, Options, Report, Stage, Step, address};
+use crate::{
+    discover::ServerMetadata,
+    http::{Answer, Http, HttpFault},
+    words::shown,
+};
+
+/// A question to somebody.
+pub(super) struct Question<'q> {
+    pub(super) stage: Stage,
+    /// What it is for, in words.
+    pub(super) purpose: &'q str,
+    pub(super) method: Method,
+    pub(super) url: &'q Url,
+    pub(super) headers: Vec<(&'q str, &'q str)>,
+    pub(super) body: Body<'q>,
+}
+
+/// What is sent with a question.
+pub(super) enum Body<'q> {
+    Nothing,
+    Json(&'q Value),
+    Form(&'q [(&'q str, &'q str)]),
+}
+
+impl<'q> Question<'q> {
+    /// One with nothing but an address.
+    pub(super) const fn new(stage: Stage, purpose: &'q str, method: Method, url: &'q Url) -> Self {
+        Self {
+            stage,
+            purpose,
+            method,
+            url,
+            headers: Vec::new(),
+            body: Body::Nothing,
+        }
+    }
+
+    /// With these header fields.
+    pub(super) fn with(mut self, headers: &[(&'q str, &'q str)]) -> Self {
+        self.headers.extend_from_slice(headers);
+        self
+    }
+
+    /// With a body.
+    pub(super) fn sending(mut self, body: Body<'q>) -> Self {
+        self.body = body;
+        self
+    }
+}
+
+/// One examination.
+pub(super) struct Examination<'x> {
+    http: &'x Http,
+    pub(super) options: &'x Options,
+    /// The address as it was given.
+    given: Url,
+    /// The address that is examined: where the given one leads to.
+    pub(super) server: Url,
+    pub(super) steps: Vec<Step>,
+    findings: Vec<Finding>,
+    notes: Vec<String>,
+    deadline: Instant,
+}
+
+impl<'x> Examination<'x> {
+    pub(super) fn new(http: &'x Http, server: &Url, options: &'x Options) -> Self {
+        let mut given = server.clone();
+        given.set_fragment(None);
+        Self {
+            http,
+            options,
+            server: given.clone(),
+            given,
+            steps: Vec::new(),
+            findings: Vec::new(),
+            notes: Vec::new(),
+            deadline: Instant::now() + options.total,
+        }
+    }
+
+    /// Notes that something was found, and whom it stops.
+    pub(super) fn find(
+        &mut self,
+        kind: &'static Kind,
+        seen: impl Into<String>,
+        stops: impl IntoIterator<Item = Client>,
+    ) {
+        let seen = shown(&seen.into());
+        if let Some(known) = self.findings.iter_mut().find(|known| known.kind == kind) {
+            if !known.seen.contains(&seen) {
+                known.seen.push(seen);
+            }
+            known.stops.extend(stops);
+            return;
+        }
+        self.findings.push(Finding {
+            kind,
+            seen: vec![seen],
+            stops: BTreeSet::from_iter(stops),
+        });
+    }
+
+    /// Notes something that is worth knowing, and is nobody's fault.
+    pub(super) fn note(&mut self, text: &str) {
+        self.notes.push(shown(text));
+    }
+
+    /// Whether something of this kind was found.
+    pub(super) fn has(&self, kind: &'static Kind) -> bool {
+        self.findings.iter().any(|known| known.kind == kind)
+    }
+
+    /// Asks, and reads the whole answer. That it takes too long, is too large or has a bad certificate is a finding already.
+    pub(super) async fn ask(&mut self, question: Question<'_>) -> Result<Answer, HttpFault> {
+        self.call(question, false).await
+    }
+
+    /// Asks, and reads the header of the answer only: its body may be a stream that never ends.
+    pub(super) async fn ask_head(&mut self, question: Question<'_>) -> Result<Answer, HttpFault> {
+        self.call(question, true).await
+    }
+
+    /// Reads a document, over redirects too.
+    pub(super) async fn read(
+        &mut self,
+        (stage, purpose): (Stage, &str),
+        url: &Url,
+    ) -> Result<Answer, HttpFault> {
+        let asked = tokio::time::timeout_at(self.deadline, self.http.get(url)).await;
+        let question = Question::new(stage, purpose, Method::GET, url);
+        self.take(&question, asked.unwrap_or_else(|_| Err(self.overdue())))
+    }
+
+    async fn call(&mut self, question: Question<'_>, head: bool) -> Result<Answer, HttpFault> {
+        let mut request = self.http.request(question.method.clone(), question.url.clone());
+        for (name, value) in &question.headers {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                request = request.header(name, value);
+            }
+        }
+        request = match question.body {
+            Body::Nothing => request,
+            Body::Json(value) => request.json(value),
+            Body::Form(fields) => request.form(fields),
+        };
+        let calling = async {
+            let request = request
+                .build()
+                .map_err(|_| HttpFault::Broken("the question cannot be written".to_owned()))?;
+            if head {
+                self.http.head(request).await
+            } else {
+                self.http.call(request).await
+            }
+        };
+        let asked = tokio::time::timeout_at(self.deadline, calling).await;
+        self.take(&question, asked.unwrap_or_else(|_| Err(self.overdue())))
+    }
+
+    fn overdue(&self) -> HttpFault {
+        HttpFault::TimedOut(self.options.total)
+    }
+
+    /// Writes a step down.
+    fn take(
+        &mut self,
+        question: &Question<'_>,
+        asked: Result<Answer, HttpFault>,
+    ) -> Result<Answer, HttpFault> {
+        self.steps.push(Step::new(question, &asked));
+        if let Err(fault) = &asked {
+            let seen = format!("{} {}: {fault}", question.method, question.url);
+            match fault {
+                HttpFault::TimedOut(_) => self.find(&address::TOO_SLOW, seen, Client::ALL),
+                HttpFault::Tls(_) => self.find(&address::TLS, seen, Client::ALL),
+                HttpFault::TooLarge(_) => self.find(&address::TOO_LARGE, seen, Client::ALL),
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    /// What was found. `found` is the authorization server's metadata, if there was any.
+    pub(super) fn report(self, found: Option<&super::server::Found>) -> Report {
+        let metadata: Option<&ServerMetadata> = found.map(|found| &found.metadata);
+        let mut findings = self.findings;
+        findings.sort_by_key(|finding| (finding.kind.severity, finding.kind.stage));
+        Report::new(
+            (self.given, self.server),
+            (findings, self.notes),
+            self.steps,
+            |client| {
+                let is_oauth = found.is_some_and(|found| found.is_oauth);
+                metadata.and_then(|metadata| super::Identity::of(client, metadata, is_oauth))
+            },
+        )
+    }
+}
+
+/// Whether a fault was made a finding when it happened.
+pub(super) const fn is_told(fault: &HttpFault) -> bool {
+    matches!(
+        fault,
+        HttpFault::TimedOut(_) | HttpFault::Tls(_) | HttpFault::TooLarge(_)
+    )
+}
