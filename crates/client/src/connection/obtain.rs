@@ -18,7 +18,9 @@ use crate::{
 impl Connection {
     /// What can be used now: refreshed if it is time, `None` if it has ended.
     pub(super) async fn current(&self) -> Result<Option<Arc<Live>>, ConnectionFault> {
-        let live = match self.live.read().await.clone() {
+        // the lock must not be held any more when what is kept is read
+        let used = self.live.read().await.clone();
+        let live = match used {
             Some(live) => Some(live),
             None => self.reload().await?,
         };

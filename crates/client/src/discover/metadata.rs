@@ -89,10 +89,23 @@ impl ServerMetadata {
     pub fn presumed(origin: &Url) -> Self {
         let at = |path: &str| origin.join(path).ok();
         Self {
-            issuer: origin.as_str().trim_end_matches('/').to_owned(),
             authorization_endpoint: at("/authorize"),
             token_endpoint: at("/token"),
             registration_endpoint: at("/register"),
+            // that revision requires PKCE of everybody
+            code_challenge_methods_supported: Some(vec!["S256".to_owned()]),
+            ..Self::bare(origin.as_str().trim_end_matches('/'))
+        }
+    }
+
+    /// Metadata that says nothing but who the issuer is.
+    #[must_use]
+    pub fn bare(issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: None,
+            token_endpoint: None,
+            registration_endpoint: None,
             revocation_endpoint: None,
             device_authorization_endpoint: None,
             scopes_supported: None,
@@ -101,8 +114,7 @@ impl ServerMetadata {
             token_endpoint_auth_methods_supported: None,
             token_endpoint_auth_signing_alg_values_supported: None,
             revocation_endpoint_auth_methods_supported: None,
-            // that revision requires PKCE of everybody
-            code_challenge_methods_supported: Some(vec!["S256".to_owned()]),
+            code_challenge_methods_supported: None,
             authorization_response_iss_parameter_supported: false,
             client_id_metadata_document_supported: false,
             dpop_signing_alg_values_supported: None,

@@ -5,6 +5,7 @@
 
 use mcp_gateway_model::{clock::Timestamp, scope::ScopeSet, secret::Secret};
 use serde::Deserialize;
+use url::Url;
 
 use crate::{
     discover::ServerMetadata,
@@ -20,8 +21,10 @@ const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// The company's identity provider, who the program is there, and who the person is.
 #[derive(Debug)]
 pub struct Enterprise {
-    /// The provider. Only its issuer and its token endpoint are needed.
-    pub provider: ServerMetadata,
+    /// The provider's issuer.
+    pub issuer: String,
+    /// The provider's token endpoint.
+    pub token_endpoint: Url,
     /// Who the program is there.
     pub identity: Identity,
     /// The person's ID token.
@@ -46,11 +49,11 @@ impl Enterprise {
         (resource, scopes): (&str, Option<&ScopeSet>),
         now: Timestamp,
     ) -> Result<Secret, TokenFault> {
-        let url = self.provider.token_endpoint.as_ref();
-        let url = url.ok_or_else(|| TokenFault::NoEndpoint(self.provider.issuer.clone()))?;
+        let mut provider = ServerMetadata::bare(&self.issuer);
+        provider.token_endpoint = Some(self.token_endpoint.clone());
         let endpoint = TokenEndpoint {
             http,
-            server: &self.provider,
+            server: &provider,
             identity: &self.identity,
             key: None,
             dpop: None,
@@ -66,7 +69,7 @@ impl Enterprise {
             ("subject_token_type", ID_TOKEN),
         ];
         fields.extend(scopes.as_deref().map(|scopes| ("scope", scopes)));
-        let answer = endpoint.post(url, &fields).await?;
+        let answer = endpoint.post(&self.token_endpoint, &fields).await?;
         let exchanged: Exchanged = answer.json().map_err(|_| TokenFault::Malformed)?;
         if exchanged.issued_token_type != ID_JAG {
             let found = crate::words::shown(&exchanged.issued_token_type);
