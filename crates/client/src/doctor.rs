@@ -42,6 +42,8 @@ pub struct Options {
     pub slow: Duration,
     /// How long everything may take.
     pub total: Duration,
+    /// Who is told of each step when it is done.
+    pub watch: Option<fn(&Step)>,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
             register: false,
             slow: Duration::from_secs(3),
             total: Duration::from_secs(90),
+            watch: None,
         }
     }
 }
@@ -106,7 +109,6 @@ pub async fn examine(http: &Http, server: &Url, options: &Options) -> Result<Rep
     browser::check(&mut examination, &challenged, (&resource, found.as_ref())).await;
     legacy::check(&mut examination, &challenged, found.as_ref()).await;
     trust::check(&mut examination, &challenged).await;
-    address::judge_speed(&mut examination);
     Ok(examination.report(found.as_ref()))
 }
 

@@ -24,6 +24,15 @@ pub(super) const PLAIN_HTTP: Kind = Kind {
              the public address instead of building it from the request.",
 };
 
+pub(super) const INTERNAL: Kind = Kind {
+    id: "internal-address",
+    severity: Severity::Fault,
+    stage: Stage::Address,
+    what: "A server of the public internet gives out an address inside of a network, which clients cannot reach. It was not \
+           asked.",
+    remedy: "Configure the public address, instead of taking the one that a container or a proxy sees.",
+};
+
 pub(super) const TLS: Kind = Kind {
     id: "tls",
     severity: Severity::Fault,
@@ -68,7 +77,15 @@ pub(super) const SLOW: Kind = Kind {
     remedy: "Keep the server warm, and answer discovery from memory.",
 };
 
-pub(super) const KINDS: &[&Kind] = &[&PLAIN_HTTP, &TLS, &REDIRECT, &TOO_SLOW, &TOO_LARGE, &SLOW];
+pub(super) const KINDS: &[&Kind] = &[
+    &PLAIN_HTTP,
+    &INTERNAL,
+    &TLS,
+    &REDIRECT,
+    &TOO_SLOW,
+    &TOO_LARGE,
+    &SLOW,
+];
 
 /// What every client sends first.
 pub(super) fn initialize() -> Value {

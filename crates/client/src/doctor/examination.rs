@@ -1,21 +1,25 @@
 //! One examination: what is asked, what came back, and what was found so far.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
+use mcp_gateway_model::internet::{is_local_name, is_public};
 use reqwest::{
     Method,
     header::{HeaderName, HeaderValue},
 };
 use serde_json::Value;
 use tokio::time::Instant;
-use url::Url;
+use url::{Host, Url};
 
 use super::{Client, Finding, Kind, Options, Report, Stage, Step, address};
 use crate::{
     discover::ServerMetadata,
-    http::{Answer, Http, HttpFault},
+    http::{Answer, Http, HttpFault, RefusedTarget},
     words::shown,
 };
+
+/// How often a document may say that it is elsewhere.
+const REDIRECTS: usize = 3;
 
 /// A question to somebody.
 pub(super) struct Question<'q> {
@@ -133,18 +137,32 @@ impl<'x> Examination<'x> {
         self.call(question, true).await
     }
 
-    /// Reads a document, over redirects too.
+    /// Reads a document, over redirects too, but not from https to http.
     pub(super) async fn read(
         &mut self,
         (stage, purpose): (Stage, &str),
         url: &Url,
     ) -> Result<Answer, HttpFault> {
-        let asked = tokio::time::timeout_at(self.deadline, self.http.get(url)).await;
-        let question = Question::new(stage, purpose, Method::GET, url);
-        self.take(&question, asked.unwrap_or_else(|_| Err(self.overdue())))
+        let mut at = url.clone();
+        for _ in 0..REDIRECTS {
+            let question = Question::new(stage, purpose, Method::GET, &at);
+            let answer = self.ask(question.with(&[("accept", "application/json")])).await?;
+            let next = answer.location();
+            match next.filter(|next| at.scheme() == next.scheme() || next.scheme() == "https") {
+                Some(next) => at = next,
+                None => return Ok(answer),
+            }
+        }
+        let question = Question::new(stage, purpose, Method::GET, &at);
+        self.ask(question.with(&[("accept", "application/json")])).await
     }
 
     async fn call(&mut self, question: Question<'_>, head: bool) -> Result<Answer, HttpFault> {
+        if !is_inside(&self.given) && is_inside(question.url) {
+            let seen = format!("{} is at {}", question.purpose, question.url);
+            self.find(&address::INTERNAL, seen, Client::modern());
+            return Err(RefusedTarget::NotPublic.into());
+        }
         let mut request = self.http.request(question.method.clone(), question.url.clone());
         for (name, value) in &question.headers {
             let name = HeaderName::from_bytes(name.as_bytes());
@@ -181,7 +199,11 @@ impl<'x> Examination<'x> {
         question: &Question<'_>,
         asked: Result<Answer, HttpFault>,
     ) -> Result<Answer, HttpFault> {
-        self.steps.push(Step::new(question, &asked));
+        let step = Step::new(question, &asked);
+        if let Some(watch) = self.options.watch {
+            watch(&step);
+        }
+        self.steps.push(step);
         if let Err(fault) = &asked {
             let seen = format!("{} {}: {fault}", question.method, question.url);
             match fault {
@@ -195,7 +217,8 @@ impl<'x> Examination<'x> {
     }
 
     /// What was found. `found` is the authorization server's metadata, if there was any.
-    pub(super) fn report(self, found: Option<&super::server::Found>) -> Report {
+    pub(super) fn report(mut self, found: Option<&super::server::Found>) -> Report {
+        address::judge_speed(&mut self);
         let metadata: Option<&ServerMetadata> = found.map(|found| &found.metadata);
         let mut findings = self.findings;
         findings.sort_by_key(|finding| (finding.kind.severity, finding.kind.stage));
@@ -215,6 +238,19 @@ impl<'x> Examination<'x> {
 pub(super) const fn is_told(fault: &HttpFault) -> bool {
     matches!(
         fault,
-        HttpFault::TimedOut(_) | HttpFault::Tls(_) | HttpFault::TooLarge(_)
+        HttpFault::TimedOut(_)
+            | HttpFault::Tls(_)
+            | HttpFault::TooLarge(_)
+            | HttpFault::Refused(RefusedTarget::NotPublic)
     )
+}
+
+/// Whether an address says itself that it is inside of a network.
+fn is_inside(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => is_local_name(name),
+        Some(Host::Ipv4(address)) => !is_public(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => !is_public(IpAddr::V6(address)),
+        None => true,
+    }
 }

@@ -184,8 +184,8 @@ fn step_text(step: &Step, look: Look) -> String {
         &format!("{} {} ({})", step.method, step.url, step.purpose),
     );
     text.push_str(&look.paragraph(("", INDENT), &format!("-> {answer}")));
-    for redirect in &step.redirects {
-        text.push_str(&look.paragraph(("", INDENT), &format!("leads to {redirect}")));
+    if let Some(location) = &step.location {
+        text.push_str(&look.paragraph(("", INDENT), &format!("-> {location}")));
     }
     text
 }

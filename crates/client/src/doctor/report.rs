@@ -23,16 +23,15 @@ pub struct Step {
     pub fault: Option<String>,
     /// How long the answer took, in milliseconds.
     pub milliseconds: Option<u64>,
-    /// Where the answer led to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub redirects: Vec<String>,
+    /// Where the answer leads to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
 }
 
 impl Step {
     pub(super) fn new(question: &Question<'_>, asked: &Result<Answer, HttpFault>) -> Self {
         let answer = asked.as_ref().ok();
         let milliseconds = |answer: &Answer| u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX);
-        let redirects = answer.map(|answer| answer.redirects.iter().map(Url::to_string).collect());
         Self {
             stage: question.stage,
             purpose: question.purpose.to_owned(),
@@ -41,7 +40,7 @@ impl Step {
             status: answer.map(|answer| answer.status.as_u16()),
             fault: asked.as_ref().err().map(ToString::to_string),
             milliseconds: answer.map(milliseconds),
-            redirects: redirects.unwrap_or_default(),
+            location: answer.and_then(Answer::location).map(String::from),
         }
     }
 }

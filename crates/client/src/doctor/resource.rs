@@ -311,6 +311,11 @@ fn judge_document(
         let seen = format!("{THE_DOCUMENT} at {url}");
         examination.find(&NO_SERVERS, seen, Client::modern());
     }
+    if let Some(many) = servers.map(Vec::len).filter(|many| *many > 1) {
+        examination.note(&format!(
+            "The resource names {many} authorization servers; the first was examined, since some clients know no other."
+        ));
+    }
     first.map(str::to_owned)
 }
 

@@ -19,7 +19,8 @@ pub(super) const FORGED_HOST: Kind = Kind {
     id: "forged-host",
     severity: Severity::Fault,
     stage: Stage::Trust,
-    what: "`X-Forwarded-Host` of a client ends up in the addresses that the server gives out: clients can be led elsewhere.",
+    what: "`X-Forwarded-Host` or `X-Forwarded-Prefix` of a client ends up in the addresses that the server gives out: clients \
+           can be led elsewhere.",
     remedy: "Build every address from configuration. Let the proxy in front replace the `X-Forwarded-` headers of clients, and \
              the server believe them from that proxy only.",
 };
@@ -28,8 +29,8 @@ pub(super) const HEADER_ALIAS: Kind = Kind {
     id: "old-traefik",
     severity: Severity::Fault,
     stage: Stage::Trust,
-    what: "The proxy in front replaces `X-Forwarded-Host`, and lets `X_Forwarded_Host` or `X-Forwarded-Prefix` of a client \
-           through to a server that believes it: Traefik before 3.6.14 does, and other old proxies.",
+    what: "The proxy in front replaces `X-Forwarded-Host`, and lets `X_Forwarded_Host` of a client through to a server that \
+           takes it for the same: Traefik before 3.6.14 does, and other old proxies.",
     remedy: "Use Traefik 3.6.14 or newer (2.11.43 for version 2), and build every address from configuration.",
 };
 
@@ -37,8 +38,8 @@ pub(super) const KINDS: &[&Kind] = &[&FORGED_HOST, &HEADER_ALIAS];
 
 /// Sends headers that only a proxy may send.
 pub(super) async fn check(examination: &mut Examination<'_>, challenged: &Challenged) {
-    let plain: &[(&str, &str)] = &[("x-forwarded-host", FORGED)];
-    let alias: &[(&str, &str)] = &[("x_forwarded_host", FORGED), ("x-forwarded-prefix", PREFIX)];
+    let plain: &[(&str, &str)] = &[("x-forwarded-host", FORGED), ("x-forwarded-prefix", PREFIX)];
+    let alias: &[(&str, &str)] = &[("x_forwarded_host", FORGED)];
     for (kind, headers) in [(&FORGED_HOST, plain), (&HEADER_ALIAS, alias)] {
         if !examination.has(&FORGED_HOST) {
             forge(examination, challenged, (kind, headers)).await;

@@ -2,14 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{App, HttpResponse, HttpServer, web};
-use mcp_gateway_client::doctor::{self, Options};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use mcp_gateway_client::{
+    doctor::{self, Options},
+    http::{PublicOnly, Targets},
+};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::json;
 use url::Url;
 
-use super::stand::{self, OAUTH, http_with, ids, metadata, only, only_with, open, passing, place};
+use super::stand::{
+    self, OAUTH, PRM, healthy, http_with, ids, metadata, only, only_with, open, passing, place,
+};
+use crate::support::{names::NameServer, site::Asked};
 
 #[tokio::test]
 async fn an_address_that_turns_post_into_get_stops_everybody() {
@@ -62,10 +68,14 @@ async fn an_endpoint_on_plain_http_is_named() {
     );
 }
 
-/// Starts a server whose certificate is for 127.0.0.1, and answers its certificate in PEM.
-fn with_certificate(change: impl FnOnce(&mut CertificateParams)) -> (Url, String) {
+/// Starts a server with a certificate for `host` that answers like this, and answers its address and certificate (PEM).
+fn with_certificate(
+    host: &str,
+    change: impl FnOnce(&mut CertificateParams),
+    answer: fn(&str, &Asked) -> HttpResponse,
+) -> (Url, String) {
     let key = KeyPair::generate().unwrap();
-    let mut parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let mut parameters = CertificateParams::new(vec![host.to_owned()]).unwrap();
     change(&mut parameters);
     let certificate = parameters.self_signed(&key).unwrap();
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -76,19 +86,63 @@ fn with_certificate(change: impl FnOnce(&mut CertificateParams)) -> (Url, String
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], private)
         .unwrap();
-    let server = HttpServer::new(|| App::new().default_service(web::to(HttpResponse::Unauthorized)))
+    let serve = move |request: HttpRequest, body: web::Bytes| async move {
+        let asked = Asked {
+            method: request.method().to_string(),
+            path: request.uri().to_string(),
+            headers: request.headers().clone(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
+        answer(&format!("https://{}", asked.header("host").unwrap()), &asked)
+    };
+    let server = HttpServer::new(move || App::new().default_service(web::to(serve)))
         .workers(1)
         .disable_signals()
         .bind_rustls_0_23(("127.0.0.1", 0), config)
         .unwrap();
-    let url = format!("https://{}/mcp", server.addrs()[0]);
+    let url = format!("https://{host}:{}/mcp", server.addrs()[0].port());
     tokio::spawn(server.run());
     (Url::parse(&url).unwrap(), certificate.pem())
 }
 
 #[tokio::test]
+async fn an_address_inside_of_a_network_is_named_and_not_asked() {
+    let (url, pem) = with_certificate(
+        "mcp.example.com",
+        |_| (),
+        |base, asked| {
+            if !place(asked).1.starts_with(PRM) {
+                return healthy(base, asked);
+            }
+            let servers = json!(["https://10.0.0.7:8443"]);
+            stand::resource(base, |it| it["authorization_servers"] = servers)
+        },
+    );
+    let names = NameServer::start();
+    names.put("mcp.example.com", &["127.0.0.1"]);
+    let http = http_with(|settings| {
+        settings.extra_roots = Some(pem.into_bytes());
+        settings.targets = Targets::Public(PublicOnly {
+            allowed: vec!["0.0.0.0/0".parse().unwrap()],
+            name_servers: vec![names.address],
+            ..PublicOnly::default()
+        });
+    });
+    let report = doctor::examine(&http, &url, &Options::default()).await.unwrap();
+    assert_eq!(ids(&report), ["internal-address"], "{report:?}");
+    assert!(
+        report.findings[0].seen[0].contains("https://10.0.0.7:8443"),
+        "{report:?}"
+    );
+    assert!(
+        !report.steps.iter().any(|step| step.url.contains("10.0.0.7")),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_certificate_that_nobody_knows_is_told_from_a_server_that_is_down() {
-    let (url, _) = with_certificate(|_| ());
+    let (url, _) = with_certificate("127.0.0.1", |_| (), healthy);
     let report = stand::examine(&url).await;
     assert_eq!((ids(&report), passing(&report).len()), (vec!["tls"], 0));
     assert!(report.findings[0].seen[0].contains("certificate"), "{report:?}");
@@ -96,10 +150,11 @@ async fn a_certificate_that_nobody_knows_is_told_from_a_server_that_is_down() {
 
 #[tokio::test]
 async fn a_certificate_that_has_expired_is_named() {
-    let (url, pem) = with_certificate(|it| {
+    let past = |it: &mut CertificateParams| {
         it.not_before = date_time_ymd(2020, 1, 1);
         it.not_after = date_time_ymd(2020, 2, 1);
-    });
+    };
+    let (url, pem) = with_certificate("127.0.0.1", past, healthy);
     let http = http_with(|settings| settings.extra_roots = Some(pem.into_bytes()));
     let report = doctor::examine(&http, &url, &Options::default()).await.unwrap();
     assert_eq!(ids(&report), ["tls"]);

@@ -1,5 +1,6 @@
 //! A server without a fault, what it is asked, and what the report says.
 
+use actix_web::HttpResponse;
 use mcp_gateway_client::doctor::{self, Look};
 use serde_json::Value;
 
@@ -124,4 +125,38 @@ async fn what_a_server_says_cannot_write_to_the_terminal() {
     let plain = doctor::render(&report, Look::default());
     assert!(plain.contains("owned"), "{plain}");
     assert!(plain.chars().all(|c| c == '\n' || !c.is_control()), "{plain:?}");
+}
+
+#[tokio::test]
+async fn only_the_first_of_several_authorization_servers_is_examined_and_that_is_said() {
+    let site = stand::start(|base, asked| {
+        let servers = || serde_json::json!([base, "https://other.example.com"]);
+        let change = |it: &mut Value| it["authorization_servers"] = servers();
+        place(asked)
+            .1
+            .starts_with(PRM)
+            .then(|| stand::resource(base, change))
+    });
+    let report = stand::examine(&site.at("/mcp")).await;
+    assert_eq!((ids(&report), report.notes.len()), (vec![], 1));
+}
+
+#[tokio::test]
+async fn documents_may_be_elsewhere_but_not_for_ever() {
+    let moved = |to: String| HttpResponse::Found().append_header(("Location", to)).finish();
+    let site = stand::start(move |base, asked| match place(asked).1 {
+        "/.well-known/oauth-protected-resource/mcp" => Some(moved("/moved".to_owned())),
+        "/moved" => Some(stand::resource(base, |_| ())),
+        _ => None,
+    });
+    let report = stand::examine(&site.at("/mcp")).await;
+    assert!(
+        !ids(&report).contains(&"resource-metadata-not-found"),
+        "{report:?}"
+    );
+    let report = only("resource-metadata-not-found", move |_, asked| {
+        place(asked).1.starts_with(PRM).then(|| moved(asked.path.clone()))
+    })
+    .await;
+    assert!(report.findings[0].seen[0].contains("status 302"), "{report:?}");
 }

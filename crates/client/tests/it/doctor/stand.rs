@@ -76,7 +76,7 @@ pub(crate) fn is_first(asked: &Asked) -> bool {
 }
 
 /// What a server without a fault answers.
-fn healthy(base: &str, asked: &Asked) -> HttpResponse {
+pub(crate) fn healthy(base: &str, asked: &Asked) -> HttpResponse {
     match place(asked) {
         ("OPTIONS", _) => open(204)
             .append_header(("Access-Control-Allow-Methods", "GET, POST, DELETE"))

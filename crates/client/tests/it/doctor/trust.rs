@@ -29,13 +29,22 @@ async fn metadata_that_believes_x_forwarded_host_is_named() {
 }
 
 #[tokio::test]
+async fn a_challenge_that_believes_x_forwarded_prefix_is_named() {
+    only("forged-host", |base, asked| {
+        let prefix = asked.header("x-forwarded-prefix")?;
+        let text = format!("Bearer resource_metadata=\"{base}{prefix}{PRM}/mcp\"");
+        is_first(asked).then(|| challenge(&text))
+    })
+    .await;
+}
+
+/// Traefik 3.6.13 replaces what has hyphens, and lets this through; 3.6.14 does not.
+#[tokio::test]
 async fn a_proxy_that_lets_an_alias_through_is_said_to_be_old() {
-    for header in ["x_forwarded_host", "x-forwarded-prefix"] {
-        only("old-traefik", move |base, asked| {
-            let forged = asked.header(header)?;
-            let text = format!("Bearer resource_metadata=\"{base}/{forged}{PRM}/mcp\"");
-            is_first(asked).then(|| challenge(&text))
-        })
-        .await;
-    }
+    only("old-traefik", |_, asked| {
+        let host = asked.header("x_forwarded_host")?;
+        let text = format!("Bearer resource_metadata=\"https://{host}{PRM}/mcp\"");
+        is_first(asked).then(|| challenge(&text))
+    })
+    .await;
 }
