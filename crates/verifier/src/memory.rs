@@ -84,6 +84,13 @@ impl Memory {
         None
     }
 
+    /// Whether nothing can have changed since somebody was found to hold a credential. Never where nothing is remembered: only the
+    /// store knows.
+    pub(crate) fn believes(&self, holder: &Holder, now: Moment) -> bool {
+        let remembered = self.0.as_ref();
+        remembered.is_some_and(|remembered| holder.is_good(&remembered.watch, now))
+    }
+
     /// Whoever was found to hold a credential, which may be good no longer.
     pub(crate) fn known(&self, name: Name, protected: &Arc<Protected>) -> Option<Rc<Holder>> {
         let known = self.0.as_ref()?.holders.borrow().get(&name).map(Rc::clone)?;

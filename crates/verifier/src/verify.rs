@@ -117,11 +117,11 @@ async fn admit(
     let (holder, demand) = if policy.reads_messages() && !policy.has_public() {
         let holder = holder.await.map_err(|cause| (cause, ScopeSet::default()))?;
         let demand = demand.await;
-        // that may have taken long
-        if holder.has_ended(moment(&*worker.verifier.clock)) {
-            (holder::identify(worker, request.head(), protected).await, demand)
-        } else {
+        // that may have taken long, and much may have ended meanwhile
+        if worker.memory.believes(&holder, moment(&*worker.verifier.clock)) {
             (Ok(holder), demand)
+        } else {
+            (holder::identify(worker, request.head(), protected).await, demand)
         }
     } else {
         let demand = demand.await;

@@ -7,6 +7,7 @@ use mcp_gateway_model::{
     rule::{Effect, HttpMethod, NamePattern, PathPattern, Rule},
     scope::{Hierarchy, ScopeSet},
 };
+use mcp_gateway_verifier::Settings;
 use serde_json::json;
 
 use crate::{
@@ -51,12 +52,17 @@ pub(crate) fn paths(pattern: &str, rule: Rule) -> Rule {
 
 /// A stand whose echo server has these rules, and needs `read` where none matches.
 pub(crate) fn governed(rules: Vec<Rule>, change: impl FnOnce(&mut Resource)) -> Stand {
+    Stand::with(governed_settings(rules, change), Signer::ed25519())
+}
+
+/// The settings of a verifier of such a resource.
+pub(crate) fn governed_settings(rules: Vec<Rule>, change: impl FnOnce(&mut Resource)) -> Settings {
     let echo = Resource::new(ResourceUri::parse(ECHO).unwrap(), None);
     let read = ScopeSet::parse("read").unwrap();
     let mut echo = echo.governed(ScopeSet::usual(), Some(read), rules, &Hierarchy::default());
     change(&mut echo);
     let resources = Resources::new(vec![echo], vec![], "auth.example.com");
-    Stand::with(settings(resources), Signer::ed25519())
+    settings(resources)
 }
 
 /// Tools that create need `write`, those with keys `admin`.

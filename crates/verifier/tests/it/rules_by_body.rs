@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use actix_http::Payload;
+use actix_http::{Payload, Request};
 use actix_web::{http::StatusCode, web::Bytes};
 use futures_util::stream;
-use mcp_gateway_model::rule::Effect;
+use mcp_gateway_model::rule::{Effect, Rule};
 use serde_json::json;
 
 use crate::{
-    ruled::{by_tool, call, governed, needs, paths, plain, post, refused_as_request, rule, tools},
-    stand::{ECHO, NOW, about},
+    ruled::{
+        by_tool, call, governed, governed_settings, needs, paths, plain, post, refused_as_request, rule,
+        tools,
+    },
+    stand::{ECHO, NOW, Stand, about},
 };
 
 #[actix_web::test]
@@ -281,30 +284,54 @@ async fn a_connection_that_is_to_be_upgraded_is_refused_where_messages_matter() 
     }
 }
 
+/// A tool call that goes on with its body when `meanwhile` is over.
+fn slow_call(token: &str, meanwhile: impl FnOnce() + 'static) -> Request {
+    let mut request = about(ECHO)
+        .insert_header(("authorization", format!("Bearer {token}")))
+        .insert_header(("content-length", call("echo").len().to_string()))
+        .to_request();
+    let body = stream::once(async move {
+        meanwhile();
+        Ok(Bytes::from(call("echo")))
+    });
+    *request.payload() = Payload::Stream {
+        payload: Box::pin(body),
+    };
+    request
+}
+
+/// Rules for tools without and with something public: the body is read after and before the credential is looked at.
+fn both_orders() -> [Vec<Rule>; 2] {
+    let public = paths("/mcp/health", rule(Effect::Public));
+    let tools = || tools("create_*", "write");
+    [vec![tools()], vec![public, tools()]]
+}
+
 #[actix_web::test]
 async fn a_token_that_expires_while_the_body_comes_in_opens_nothing() {
-    let nothing_public = vec![tools("create_*", "write")];
-    let some_public = vec![
-        paths("/mcp/health", rule(Effect::Public)),
-        tools("create_*", "write"),
-    ];
-    for rules in [nothing_public, some_public] {
+    for rules in both_orders() {
         let stand = governed(rules, |_| {});
         let token = stand.token_where("exp", json!(NOW + 10));
         for (takes, status) in [(9, StatusCode::OK), (1, StatusCode::UNAUTHORIZED)] {
-            let mut request = about(ECHO)
-                .insert_header(("authorization", format!("Bearer {token}")))
-                .insert_header(("content-length", call("echo").len().to_string()))
-                .to_request();
             let clock = stand.clock.clone();
-            let body = stream::once(async move {
-                clock.advance(Duration::from_secs(takes));
-                Ok(Bytes::from(call("echo")))
-            });
-            *request.payload() = Payload::Stream {
-                payload: Box::pin(body),
-            };
+            let request = slow_call(&token, move || clock.advance(Duration::from_secs(takes)));
             assert_eq!(stand.ask_with(request).await.status, status);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_grant_that_ends_while_the_body_comes_in_opens_nothing() {
+    for rules in both_orders() {
+        let unremembered = governed(rules.clone(), |_| {});
+        let remembered = Stand::remembering(governed_settings(rules, |_| {}));
+        for stand in [unremembered, remembered] {
+            let token = stand.token();
+            let nothing = slow_call(&token, || {});
+            assert_eq!(stand.ask_with(nothing).await.status, StatusCode::OK);
+            let (store, grant) = (stand.store.clone(), stand.grant.id.clone());
+            let ends = slow_call(&token, move || store.end(&grant));
+            assert_eq!(stand.ask_with(ends).await.status, StatusCode::UNAUTHORIZED);
         }
     }
 }
