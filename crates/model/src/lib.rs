@@ -17,6 +17,7 @@ pub mod redirect;
 pub mod resource;
 pub mod rule;
 pub mod scope;
+pub mod seal;
 pub mod secret;
 pub mod tally;
 pub mod token;
