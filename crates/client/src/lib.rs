@@ -8,5 +8,7 @@ pub mod doctor;
 pub mod extensions;
 pub mod http;
 pub mod identity;
+#[cfg(feature = "service")]
+pub mod service;
 pub mod token;
 pub mod words;

@@ -4,4 +4,6 @@
 mod discover;
 mod doctor;
 mod http;
+#[cfg(feature = "service")]
+mod service;
 mod support;

@@ -1,0 +1,17 @@
+//! The service, over HTTP, against servers that behave and servers that do not.
+
+mod access;
+mod authority;
+mod callback;
+mod discovery;
+mod kept;
+mod logs;
+mod openapi;
+mod refresh;
+mod register;
+mod samples;
+mod stage;
+mod steps;
+mod store;
+mod targets;
+mod users;
