@@ -180,8 +180,7 @@ impl Stage {
         })
     }
 
-    /// Starts this program once more, as one that loads a server until it is ended. It takes what Redis and who measures leave it of
-    /// their processor: otherwise one of them would wait for it, and that would be measured.
+    /// Starts this program once more, as one that loads a server until it is ended.
     ///
     /// # Errors
     /// When it does not start.
@@ -192,14 +191,40 @@ impl Stage {
         requests: &[String],
         expected: u16,
     ) -> Answer<Process> {
+        let arguments = self.loading(server, connections, requests, expected)?;
+        self.on_the_loads_core(&own()?, arguments)
+    }
+
+    /// The same, but it takes only what Redis and who measures leave it of their core (`SCHED_IDLE`): otherwise one of them would
+    /// wait for it, and that would be measured.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn load_standing_back(
+        &self,
+        server: &Server,
+        connections: usize,
+        requests: &[String],
+        expected: u16,
+    ) -> Answer<Process> {
+        let mut arguments = ["--idle", "0"].map(str::to_owned).to_vec();
+        arguments.push(own()?.display().to_string());
+        arguments.extend(self.loading(server, connections, requests, expected)?);
+        self.on_the_loads_core(Path::new("chrt"), arguments)
+    }
+
+    /// Writes down what is to be sent; the arguments of the one who does.
+    fn loading(
+        &self,
+        server: &Server,
+        connections: usize,
+        requests: &[String],
+        expected: u16,
+    ) -> Answer<Vec<String>> {
         let file = self.directory.path().join("requests.jsonl");
         let lines: Result<Vec<_>, _> = requests.iter().map(serde_json::to_string).collect();
         fs::write(&file, lines?.join("\n"))?;
-        let own = own()?;
         let arguments = [
-            "--idle",
-            "0",
-            &own.display().to_string(),
             "load",
             "--port",
             &server.port.to_string(),
@@ -210,9 +235,13 @@ impl Stage {
             "--expected",
             &expected.to_string(),
         ];
+        Ok(arguments.map(str::to_owned).to_vec())
+    }
+
+    fn on_the_loads_core(&self, program: &Path, arguments: Vec<String>) -> Answer<Process> {
         Start {
-            program: Path::new("chrt"),
-            arguments: arguments.map(str::to_owned).to_vec(),
+            program,
+            arguments,
             environment: vec![],
             directory: self.directory.path(),
             core: Some(self.cores.load),

@@ -33,7 +33,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Answer<()> {
     let idle = delays(&stage, &verifier, &used, &bench.rsa, count)?;
     let (_, other) = grant(&stage, &used, &bench.rsa)?;
     let other = requests::verify("/verify", &other);
-    let mut load = stage.load(&verifier, 32, std::slice::from_ref(&other), 200)?;
+    let mut load = stage.load_standing_back(&verifier, 32, std::slice::from_ref(&other), 200)?;
     note(&format!("  {count} grants, verifier saturated"));
     let saturated = delays(&stage, &verifier, &used, &bench.rsa, count);
     if load.has_ended() {
