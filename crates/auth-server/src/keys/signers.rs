@@ -126,6 +126,8 @@ impl Queue {
         rustix::process::nice(STANDS_BACK).unwrap_or_default();
         while let Some(job) = self.next() {
             job();
+            // the kernel lets a thread end its slice, which is longer than a signature: who woke up meanwhile goes first
+            thread::yield_now();
         }
     }
 
