@@ -44,7 +44,7 @@ macro_rules! contract {
     };
 }
 
-contract![
+contract!(
     a_login_is_ended_once_by_one_of_many,
     a_login_is_ended_by_nobody_else_and_stays,
     a_login_that_took_too_long_is_told_from_one_that_never_was,
@@ -59,7 +59,7 @@ contract![
     a_registration_whose_secret_has_ended_is_none,
     a_forgotten_registration_is_gone,
     a_burst_of_permits_passes_and_then_one_an_interval,
-];
+);
 
 /// What 32 tasks at once answer.
 async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(job: impl Fn() -> F) -> Vec<T> {
