@@ -1,5 +1,6 @@
 //! Servers for tests.
 
+pub(crate) mod authority;
 #[expect(dead_code, reason = "the auth-server's own tests need more of it")]
 #[path = "../../../../auth-server/tests/it/support/names.rs"]
 pub(crate) mod names;

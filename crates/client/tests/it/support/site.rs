@@ -22,10 +22,33 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// One parameter of the query.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        find(query, name)
+    }
+
+    /// One field of the form in its body.
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
+        find(&self.body, name)
+    }
+
+    /// The path without its query.
+    pub(crate) fn place(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
     /// A header field.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+fn find(pairs: &str, name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(pairs.as_bytes());
+    pairs
+        .find(|(one, _)| one == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 type Answer = dyn Fn(&str, &Asked) -> HttpResponse + Send + Sync;
