@@ -9,6 +9,7 @@ mod clients;
 mod clients_matrix;
 mod conformance;
 mod devices;
+mod doctor;
 mod documents;
 mod forged;
 mod headless;

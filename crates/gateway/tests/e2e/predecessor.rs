@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 /// The `.env` of its documentation with values filled in; the comments are its own.
-fn env_file(ground: &Ground) -> String {
+pub(super) fn env_file(ground: &Ground) -> String {
     let key = Command::new("openssl")
         .args(["genrsa", "-traditional", "2048"])
         .output()
