@@ -16,6 +16,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub(crate) use scopes::with_offline;
 pub use scopes::{initial, step_up};
 
 use crate::{

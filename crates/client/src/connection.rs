@@ -30,6 +30,7 @@
 
 mod agent;
 mod attempts;
+mod device;
 mod logout;
 mod obtain;
 
@@ -37,6 +38,7 @@ use std::{fmt, sync::Arc};
 
 use mcp_gateway_model::{
     clock::{Clock, SystemClock},
+    scope::ScopeSet,
     secret::Secret,
 };
 use reqwest::{
@@ -46,7 +48,7 @@ use reqwest::{
 use tokio::sync::{Mutex, RwLock};
 use url::Url;
 
-pub use agent::{Assertions, UserAgent, UserAgentFault};
+pub use agent::{Assertions, DeviceGuide, UserAgent, UserAgentFault};
 use attempts::{Attempts, Next};
 pub use logout::LoggedOut;
 
@@ -70,6 +72,8 @@ use crate::{
 pub enum Means {
     /// A person logs in.
     Person(Arc<dyn UserAgent>),
+    /// A person logs in elsewhere, with a code that they are shown.
+    Device(Arc<dyn DeviceGuide>),
     /// The client itself has been given access (client credentials).
     Client,
     /// The platform that the program runs on says who it is (workload identity, [RFC
@@ -112,6 +116,7 @@ pub struct Connection {
     profile: Arc<Profile>,
     means: Means,
     key: Option<AssertionKey>,
+    scopes: Option<ScopeSet>,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
     live: RwLock<Option<Arc<Live>>>,
@@ -128,6 +133,7 @@ impl Connection {
             profile,
             means,
             key: None,
+            scopes: None,
             credentials: Credentials::new(Arc::new(MemoryKeep::default())),
             clock: Arc::new(SystemClock),
             live: RwLock::default(),
@@ -146,6 +152,13 @@ impl Connection {
     #[must_use]
     pub fn prove_by(mut self, key: AssertionKey) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// The same, with logins that ask for these scopes in place of those that the server names.
+    #[must_use]
+    pub fn ask_for(mut self, scopes: ScopeSet) -> Self {
+        self.scopes = Some(scopes);
         self
     }
 

@@ -2,6 +2,8 @@
 //! belongs to one issuer is ever shown to another.
 
 mod file;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod memory;
 
 use std::{any::Any, fmt, sync::Arc};
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
 pub use file::FileKeep;
+#[cfg(feature = "keyring")]
+pub use keyring::KeyringKeep;
 pub use memory::MemoryKeep;
 
 use crate::{discover::ServerMetadata, identity::Identity, token::Tokens, words::kept};

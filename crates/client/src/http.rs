@@ -5,7 +5,11 @@ mod fault;
 mod names;
 mod targets;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use reqwest::{
     Certificate, Client, Method, Request, Response,
@@ -43,6 +47,8 @@ pub struct Settings {
     pub targets: Targets,
     /// Root certificates besides those of the system, in PEM.
     pub extra_roots: Option<Vec<u8>>,
+    /// Names and where they are, whatever name servers say. Only where any address may be asked.
+    pub resolve: Vec<(String, IpAddr)>,
 }
 
 impl Default for Settings {
@@ -55,6 +61,7 @@ impl Default for Settings {
             user_agent: concat!("mcp-oauth/", env!("CARGO_PKG_VERSION")).to_owned(),
             targets: Targets::default(),
             extra_roots: None,
+            resolve: Vec::new(),
         }
     }
 }
@@ -216,7 +223,10 @@ fn client(settings: &Settings, names: Option<Arc<CheckedNames>>) -> Result<Clien
     let builder = match names {
         // a proxy would resolve the names itself
         Some(names) => builder.no_proxy().pool_max_idle_per_host(0).dns_resolver(names),
-        None => builder,
+        // the port of the address that is asked stays
+        None => settings.resolve.iter().fold(builder, |builder, (name, address)| {
+            builder.resolve(name, SocketAddr::new(*address, 0))
+        }),
     };
     builder
         .build()

@@ -8,6 +8,8 @@ pub mod doctor;
 pub mod extensions;
 pub mod http;
 pub mod identity;
+pub mod login;
+pub mod mcp;
 #[cfg(feature = "service")]
 pub mod service;
 pub mod token;

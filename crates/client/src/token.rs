@@ -2,6 +2,7 @@
 //! codes, refresh tokens, the client itself and assertions become access tokens, and tokens are ended.
 
 mod caller;
+mod device;
 mod fault;
 mod form;
 mod revoke;
@@ -16,6 +17,7 @@ use oauth2::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use device::{DeviceLogin, Polled};
 pub use fault::TokenFault;
 
 use crate::{

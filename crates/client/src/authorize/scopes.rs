@@ -33,7 +33,8 @@ pub fn step_up(before: &ScopeSet, challenge: &Challenge, server: &ServerMetadata
     with_offline(&before.union(&added), server)
 }
 
-fn with_offline(wanted: &ScopeSet, server: &ServerMetadata) -> ScopeSet {
+/// `wanted`, and `offline_access` where the authorization server has it.
+pub(crate) fn with_offline(wanted: &ScopeSet, server: &ServerMetadata) -> ScopeSet {
     let may_refresh = server.grant_types_supported.is_none() || server.has_grant_type("refresh_token");
     if may_refresh && server.has_scope(OFFLINE_ACCESS) {
         return wanted.union(&scopes([OFFLINE_ACCESS]));

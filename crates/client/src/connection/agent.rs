@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use mcp_gateway_model::secret::Secret;
 use url::Url;
 
+use crate::token::DeviceLogin;
+
 /// What brings a person to the authorization server and back: a browser, mostly.
 #[async_trait]
 pub trait UserAgent: Send + Sync {
@@ -18,6 +20,19 @@ pub trait UserAgent: Send + Sync {
     /// # Errors
     /// [`UserAgentFault`] when they did not come back.
     async fn visit(&self, url: &Url) -> Result<Url, UserAgentFault>;
+}
+
+/// What shows a person the code of a login ([RFC 8628 §3.3](https://www.rfc-editor.org/rfc/rfc8628#section-3.3)).
+#[async_trait]
+pub trait DeviceGuide: Send + Sync {
+    /// Where answers to other logins of this program come to: a registration needs it.
+    ///
+    /// # Errors
+    /// [`UserAgentFault`] when no answer could be received.
+    async fn redirect_uri(&self) -> Result<String, UserAgentFault>;
+
+    /// Shows what is to be typed, and where.
+    fn guide(&self, login: &DeviceLogin);
 }
 
 /// Why nobody came back.

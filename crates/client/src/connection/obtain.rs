@@ -181,7 +181,10 @@ impl Connection {
         let hints = (challenge, bound);
         let found = discover::discover(&self.http, &self.server, hints, &mut Trail::default()).await?;
         let before = before.filter(|live| live.grant.metadata.issuer == found.server.issuer);
-        let scopes = wanted(&found, challenge, before, is_step);
+        let scopes = match self.scopes.as_ref().filter(|_| !is_step) {
+            Some(scopes) => Some(authorize::with_offline(scopes, &found.server)),
+            None => wanted(&found, challenge, before, is_step),
+        };
         let dpop = self.dpop(&found, before)?;
         let identity = self.identity(&found, bound).await?;
         let endpoint = TokenEndpoint {
@@ -198,6 +201,7 @@ impl Connection {
         };
         let tokens = match &self.means {
             Means::Person(agent) => self.person(&**agent, endpoint, wanted, &identity.1).await?,
+            Means::Device(guide) => self.device(&**guide, endpoint, wanted).await?,
             Means::Client => endpoint.client_credentials(wanted).await?,
             Means::Workload(source) => {
                 let assertion = source.assertion(&found.server.issuer).await?;
@@ -232,12 +236,15 @@ impl Connection {
         bound: Option<&str>,
     ) -> Result<(Identity, String), ConnectionFault> {
         let server = &found.server;
-        let Means::Person(agent) = &self.means else {
-            let known = identity::known(&self.profile, server, bound)?;
-            let known = known.ok_or_else(|| ConnectionFault::NotPreRegistered(server.issuer.clone()))?;
-            return Ok((known, String::new()));
+        let redirect_uri = match &self.means {
+            Means::Person(agent) => agent.redirect_uri().await?,
+            Means::Device(guide) => guide.redirect_uri().await?,
+            _ => {
+                let known = identity::known(&self.profile, server, bound)?;
+                let known = known.ok_or_else(|| ConnectionFault::NotPreRegistered(server.issuer.clone()))?;
+                return Ok((known, String::new()));
+            }
         };
-        let redirect_uri = agent.redirect_uri().await?;
         let kept = self.credentials.identity(&server.issuer).await?;
         let who = (&*self.profile, redirect_uri.as_str());
         let chosen = identity::choose(&self.http, who, server, (kept, bound), self.clock.now()).await?;

@@ -116,7 +116,7 @@ fn beside(path: &Path, what: &str) -> PathBuf {
 }
 
 /// Locks a file beside `path`; the lock ends with the value, or with the process.
-fn lock(path: &Path, what: &str) -> Result<File, KeepFault> {
+pub(super) fn lock(path: &Path, what: &str) -> Result<File, KeepFault> {
     let at = beside(path, what);
     directory(path)?;
     let mut options = OpenOptions::new();

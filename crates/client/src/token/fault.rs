@@ -11,6 +11,9 @@ pub enum TokenFault {
     /// The metadata names no token endpoint.
     #[error("the authorization server \"{0}\" has no token endpoint")]
     NoEndpoint(String),
+    /// The server knows no logins with a code.
+    #[error("the authorization server \"{0}\" knows no logins with a code: log in with a browser")]
+    NoDeviceEndpoint(String),
     /// The login began with another server, or as another client.
     #[error("this login began at another authorization server: begin again")]
     OtherServer,

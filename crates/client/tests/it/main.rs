@@ -1,6 +1,8 @@
 //! The library against servers that answer in every way that servers answer.
 #![expect(clippy::unwrap_used, reason = "what a test sets up itself has to work")]
 
+#[cfg(feature = "command")]
+mod command;
 mod connection;
 mod credentials;
 mod discover;

@@ -1,0 +1,128 @@
+//! The command line.
+
+mod account;
+mod arguments;
+mod call;
+mod failure;
+mod kept;
+mod login;
+mod options;
+mod output;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use failure::Failure;
+use options::{Options, ServerUrl};
+
+/// Log in to MCP servers, and use them from the command line.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-oauth", version, about, max_term_width = 110, subcommand_required = true, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  mcp-oauth login https://mcp.example.com/mcp      log in with the browser
+  mcp-oauth tools https://mcp.example.com/mcp      see what the server can do
+  mcp-oauth call https://mcp.example.com/mcp echo --arg message=hello
+  curl -H \"Authorization: Bearer $(mcp-oauth token https://mcp.example.com/mcp)\" https://mcp.example.com/mcp
+
+Exit codes: 0 done, 1 it did not work, 2 wrong usage, 3 a login is needed, 4 the tool says that it failed";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Log in to a server, and keep its tokens
+    #[command(after_help = login::EXAMPLES)]
+    Login(login::LoginArgs),
+    /// Write a valid access token to standard output, refreshed if it is time
+    #[command(after_help = kept::TOKEN_EXAMPLES)]
+    Token {
+        /// The MCP server's address
+        #[arg(value_name = "URL")]
+        server: ServerUrl,
+    },
+    /// Show what a server can do
+    #[command(after_help = call::TOOLS_EXAMPLES)]
+    Tools {
+        /// The MCP server's address
+        #[arg(value_name = "URL")]
+        server: ServerUrl,
+    },
+    /// Call a tool of a server, and write what it answers to standard output
+    #[command(after_help = call::CALL_EXAMPLES)]
+    Call(call::CallArgs),
+    /// Show the servers that you are logged in to
+    #[command(after_help = "Examples:\n  mcp-oauth list\n  mcp-oauth list --json")]
+    List,
+    /// End the tokens for a server, and the registration there if nothing else needs it
+    #[command(after_help = kept::LOGOUT_EXAMPLES)]
+    Logout(kept::LogoutArgs),
+    /// Write a completion script for a shell
+    #[command(after_help = "Example:\n  mcp-oauth completions bash > /etc/bash_completion.d/mcp-oauth")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+impl Cli {
+    /// Does what was asked; answers the exit code.
+    pub(crate) fn main(self) -> ExitCode {
+        let runtime = match tokio::runtime::Runtime::new() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                output::complain(&error.to_string());
+                return ExitCode::FAILURE;
+            }
+        };
+        let json = self.options.json;
+        let ended = runtime.block_on(self.run());
+        // somebody may still be asked to type
+        runtime.shutdown_background();
+        match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                match failure {
+                    // what the tool says has been written already
+                    Failure::Tool if json => {}
+                    _ if json => output::say_json(&failure.json()),
+                    _ => output::complain(&failure.to_string()),
+                }
+                failure.exit_code()
+            }
+        }
+    }
+
+    async fn run(self) -> Result<(), Failure> {
+        let options = &self.options;
+        match self.command {
+            Command::Login(args) => login::run(options, args).await,
+            Command::Token { server } => kept::token(options, &server).await,
+            Command::Tools { server } => call::tools(options, &server).await,
+            Command::Call(args) => call::call(options, args).await,
+            Command::List => kept::list(options).await,
+            Command::Logout(args) => kept::logout(options, &args).await,
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Self::command(), "mcp-oauth", &mut std::io::stdout());
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}
