@@ -8,6 +8,8 @@ mod kept;
 mod login;
 mod options;
 mod output;
+#[cfg(feature = "service")]
+mod serve;
 mod terminal;
 
 use std::process::ExitCode;
@@ -64,6 +66,10 @@ enum Command {
     /// End the tokens for a server, and the registration there if nothing else needs it
     #[command(after_help = kept::LOGOUT_EXAMPLES)]
     Logout(kept::LogoutArgs),
+    /// Serve web backends that act as MCP clients for their users
+    #[cfg(feature = "service")]
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(Box<serve::ServeArgs>),
     /// Write a completion script for a shell
     #[command(after_help = "Example:\n  mcp-oauth completions bash > /etc/bash_completion.d/mcp-oauth")]
     Completions {
@@ -109,6 +115,8 @@ impl Cli {
             Command::Call(args) => call::call(options, args).await,
             Command::List => kept::list(options).await,
             Command::Logout(args) => kept::logout(options, &args).await,
+            #[cfg(feature = "service")]
+            Command::Serve(args) => serve::run(*args).await,
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "mcp-oauth", &mut std::io::stdout());
                 Ok(())

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{authorize::Code, http::Http};
 
-/// How long before its end an access token is replaced.
+/// How long before its end an access token is replaced, if it lasts that long.
 const AHEAD: Duration = Duration::from_secs(60);
 /// How often it is looked whether another process has finished a refresh, and how many times.
 const LOOK: Duration = Duration::from_millis(100);
@@ -143,7 +143,7 @@ impl Keeper {
 
     fn is_good(&self, grant: &Grant, refused: Option<&str>) -> bool {
         let is_refused = refused == Some(grant.access_token.as_str());
-        !is_refused && !grant.is_ending(AHEAD, self.clock.now())
+        !is_refused && !grant.is_ending(grant.margin(AHEAD), self.clock.now())
     }
 
     /// Refreshes a grant, or waits for the process that does.
@@ -160,7 +160,10 @@ impl Keeper {
             }
             if let Some(claim) = self.store.claim_refresh(&held, now).await? {
                 let refreshed = self.refresh_claimed(&held, refused).await;
-                self.store.release(claim, self.clock.now()).await?;
+                if let Err(fault) = self.store.release(claim, self.clock.now()).await {
+                    // it ends by itself
+                    tracing::warn!(%fault, "the right to refresh a grant cannot be given back");
+                }
                 return refreshed;
             }
             tokio::time::sleep(LOOK).await;

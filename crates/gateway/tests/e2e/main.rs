@@ -5,6 +5,7 @@
 
 mod support;
 
+mod client_service;
 mod clients;
 mod clients_matrix;
 mod conformance;

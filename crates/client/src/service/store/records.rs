@@ -148,6 +148,13 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// How long before its end its access token is replaced: `most`, but no more than a quarter of its life.
+    #[must_use]
+    pub fn margin(&self, most: Duration) -> Duration {
+        let life = self.expires_at.map(|end| self.issued_at.until(end));
+        life.map_or(most, |life| most.min(life / 4))
+    }
+
     /// Whether its access token ends within `margin`.
     #[must_use]
     pub fn is_ending(&self, margin: Duration, now: Timestamp) -> bool {

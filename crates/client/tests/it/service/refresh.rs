@@ -58,6 +58,23 @@ async fn a_token_is_refreshed_ahead_of_its_end() {
 }
 
 #[actix_web::test]
+async fn a_token_that_lasts_for_seconds_is_used_for_most_of_them() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    authority.behave(|manner| manner.life = Some(40));
+    log_in(&stage, &authority, "1").await;
+    stage.clock.advance(Duration::from_secs(29));
+    assert_eq!(
+        used(&stage, &authority).await,
+        (200, "Bearer access-1".to_owned())
+    );
+    stage.clock.advance(Duration::from_secs(1));
+    assert_eq!(
+        used(&stage, &authority).await,
+        (200, "Bearer access-2".to_owned())
+    );
+}
+
+#[actix_web::test]
 async fn a_token_that_the_resource_refuses_is_refreshed_once() {
     let (stage, authority) = (Stage::start(), Authority::start());
     log_in(&stage, &authority, "1").await;

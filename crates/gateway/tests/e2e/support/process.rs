@@ -63,3 +63,14 @@ impl Drop for Process {
         drop(self.child.wait());
     }
 }
+
+/// The executable `mcp-oauth`, which `cargo` puts beside the gateway's.
+pub(crate) fn mcp_oauth() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_mcp-oauth-gateway")).with_file_name("mcp-oauth");
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build -p mcp-gateway-client",
+        path.display()
+    );
+    path
+}
