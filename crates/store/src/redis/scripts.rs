@@ -24,7 +24,8 @@ const ROOM: usize = 2048;
 /// - `vacant`, how many keys. Answers whether nothing lies under any of them;
 /// - `permit`; as `Bucket::take` wants them, in microseconds: now, the interval, the tolerance; the slack of the lifetime in milliseconds and the schema. Answers how long to wait;
 /// - `index`, the member, until when it stays; now; the lifetime of the index, all in milliseconds. It is given a minute more, so that
-///   one that grows all the time is prolonged, and rid of what has ended, once a minute;
+///   one that grows all the time is prolonged, and rid of what has ended, once a minute. One that has a longer life already is not
+///   prolonged for long: it is rid of what has ended whenever it grows;
 /// - `swap`, how many keys; for each `is` or `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its
 ///   lifetime in milliseconds, 0 for ever;
 /// - `try`, as `swap`;
@@ -62,9 +63,12 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
                 k, a = k + 1, a + 6
             elseif what == 'index' then
                 local key, life = KEYS[k + 1], tonumber(ARGV[a + 5])
-                call('ZADD', key, 'GT', ARGV[a + 3], ARGV[a + 2])
-                if call('PTTL', key) < life then
+                local grows = call('ZADD', key, 'GT', ARGV[a + 3], ARGV[a + 2]) == 1
+                local left = call('PTTL', key)
+                if left < life or (grows and left > life + 60000) then
                     call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[a + 4])
+                end
+                if left < life then
                     call('PEXPIRE', key, string.format('%d', life + 60000))
                 end
                 k, a = k + 1, a + 5

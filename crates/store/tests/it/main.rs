@@ -6,6 +6,7 @@ mod contract;
 mod file;
 mod fixtures;
 mod flood;
+mod lists;
 mod news;
 mod outages;
 mod patience;
