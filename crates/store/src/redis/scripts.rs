@@ -28,7 +28,7 @@ const ROOM: usize = 2048;
 ///   one that grows all the time is prolonged, and rid of what has ended, once a minute. One that has a longer life already is not
 ///   prolonged for long: it is rid of what has ended whenever it grows;
 /// - `swap`, how many keys; for each `is` or `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its
-///   lifetime in milliseconds, 0 for ever;
+///   lifetime in milliseconds, 0 for ever. What is of another kind is no value and not nothing: `GET` says so, and `MGET` does not;
 /// - `try`, as `swap`;
 /// - `soonest`, now, how many there may be, how many more than too many are answered, and how many at most;
 /// - `members`;
@@ -76,12 +76,17 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
             elseif what == 'swap' or what == 'try' then
                 local count = tonumber(ARGV[a + 2])
                 answer, a = 1, a + 2
-                local held = call('MGET', unpack(KEYS, k + 1, k + count))
+                local held, absent = call('MGET', unpack(KEYS, k + 1, k + count)), {}
                 for i = 1, count do
                     local at = a + 5 * (i - 1)
                     if ARGV[at + 1] == 'is' and (held[i] or '') ~= ARGV[at + 2] then
                         answer = 0
+                    elseif ARGV[at + 1] == 'is' and not held[i] then
+                        absent[#absent + 1] = KEYS[k + i]
                     end
+                end
+                if answer == 1 and #absent > 0 and call('EXISTS', unpack(absent)) > 0 then
+                    for _, key in ipairs(absent) do call('GET', key) end
                 end
                 for i = 1, count * answer do
                     local key, at = KEYS[k + i], a + 5 * (i - 1)

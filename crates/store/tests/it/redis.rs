@@ -292,6 +292,24 @@ async fn a_record_that_is_none_is_named_by_its_key() {
 }
 
 #[tokio::test]
+async fn what_is_of_another_kind_is_not_written_over() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.options()).unwrap();
+    let grant = grant();
+    let key = format!("mcpgw:grant:{{{}}}", grant.id);
+    let mut connection = server.connection();
+    redis::cmd("SADD")
+        .arg(&key)
+        .arg("x")
+        .exec(&mut connection)
+        .unwrap();
+    let fault = store.add_grant(&grant, NOW).await.unwrap_err();
+    assert!(matches!(fault, StoreError::Corrupt { .. }), "{fault}");
+    let kind: String = redis::cmd("TYPE").arg(&key).query(&mut connection).unwrap();
+    assert_eq!(kind, "set");
+}
+
+#[tokio::test]
 async fn permits_are_shared_by_all_processes() {
     let server = RedisServer::start();
     let stores: Vec<_> = (0..2)
