@@ -64,6 +64,19 @@ impl Wire {
         }
     }
 
+    /// Asks on it. Where others ask as well they hear of it if nobody waits for the answer.
+    async fn ask<T: FromRedisValue>(&mut self, call: Call<'_>) -> RedisResult<T> {
+        match self {
+            Self::Own(wire) => call.send(wire).await,
+            Self::Shared(place, connection) => {
+                place.ask();
+                let answer = call.send(connection).await;
+                place.answered();
+                answer
+            }
+        }
+    }
+
     /// What was read on it, if it may still be believed.
     fn believed<T>(&self, answer: T) -> Answer<T> {
         match self {
@@ -185,10 +198,12 @@ impl Wires {
         for _ in 0..=REDIRECTS {
             let mut wire = self.connection(&node).await?;
             if asking {
-                let asked: RedisResult<()> = cmd("ASKING").query_async(wire.connection()).await;
-                asked.map_err(|e| map(&e, key))?;
+                let asked: RedisResult<()> = wire.ask(Call::Command(&cmd("ASKING"))).await;
+                if let Err(fault) = asked {
+                    return Err(self.failed(&fault, wire, key));
+                }
             }
-            let fault = match call.send(wire.connection()).await {
+            let fault = match wire.ask(call).await {
                 Ok(answer) => {
                     if has_written(&answer) {
                         self.replicated(wire.connection()).await?;
@@ -199,8 +214,7 @@ impl Wires {
                 Err(fault) => fault,
             };
             let Some(redirect) = self.redirect(&fault, &node) else {
-                self.failed(&fault, wire);
-                return Err(map(&fault, key));
+                return Err(self.failed(&fault, wire, key));
             };
             (node, asking) = (redirect.node, redirect.asking);
         }
@@ -216,8 +230,9 @@ impl Wires {
         Some(redirect)
     }
 
-    /// Looks for the way again after a fault that is no answer; a node that became a replica is no longer asked.
-    fn failed(&self, fault: &RedisError, wire: Wire) {
+    /// Looks for the way again after a fault that is no answer; a node that became a replica is no longer asked. What the fault, at
+    /// work on `key`, means.
+    fn failed(&self, fault: &RedisError, wire: Wire, key: &str) -> StoreError {
         match fault.kind() {
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
                 wire.give_up();
@@ -235,16 +250,16 @@ impl Wires {
                 }
             }
         }
+        map(fault, key)
     }
 
     /// A connection to `node`, whose store is of our schema, and which is to be believed.
     pub(super) async fn connection(&self, node: &Node) -> Answer<Wire> {
-        let mut wire = self.open(node).await?;
-        if !wire.is_marked() {
-            self.mark(wire.connection(), node).await?;
-            wire.mark();
+        let wire = self.open(node).await?;
+        if wire.is_marked() {
+            return Ok(wire);
         }
-        Ok(wire)
+        self.mark(wire, node).await
     }
 
     async fn open(&self, node: &Node) -> Answer<Wire> {
@@ -275,20 +290,25 @@ impl Wires {
 
     /// Marks a store that has no mark with our schema, and refuses one with another. Each new connection looks, so that a
     /// store that came back empty is marked again. In a cluster the mark lies on one node only.
-    async fn mark(&self, wire: &mut MultiplexedConnection, node: &Node) -> Answer<()> {
+    async fn mark(&self, mut wire: Wire, node: &Node) -> Answer<Wire> {
         let mut mark = cmd("SET");
         mark.arg(&self.schema).arg(SCHEMA).arg("NX").arg("GET");
-        let mut answer: RedisResult<Option<Raw>> = mark.query_async(wire).await;
-        if let Err(fault) = &answer
-            && let Some(redirect) = Redirect::of(fault, node)
-        {
-            let mut other = self.open(&redirect.node).await?;
-            answer = mark.query_async(other.connection()).await;
+        let held: Option<Raw> = match wire.ask(Call::Command(&mark)).await {
+            Ok(held) => held,
+            Err(fault) => match Redirect::of(&fault, node) {
+                Some(redirect) => {
+                    let mut other = self.open(&redirect.node).await?;
+                    let held = other.ask(Call::Command(&mark)).await;
+                    held.map_err(|fault| self.failed(&fault, other, &self.schema))?
+                }
+                None => return Err(self.failed(&fault, wire, &self.schema)),
+            },
+        };
+        if let Some(held) = held {
+            check_schema(&self.schema, &held)?;
         }
-        match answer.map_err(|e| map(&e, &self.schema))? {
-            None => Ok(()),
-            Some(held) => check_schema(&self.schema, &held),
-        }
+        wire.mark();
+        Ok(wire)
     }
 
     /// What no replica has seen may be lost with the master: it does not count as done.
@@ -342,13 +362,12 @@ impl Wires {
             gets.get(&keys[*place]);
         }
         let mut wire = self.connection(node).await?;
-        let fault = match gets.query_async(wire.connection()).await {
+        let fault = match wire.ask(Call::Pipeline(&gets)).await {
             Ok(values) => return wire.believed(values),
             Err(fault) => fault,
         };
         if self.redirect(&fault, node).is_none() {
-            self.failed(&fault, wire);
-            return Err(map(&fault, &keys[places[0]]));
+            return Err(self.failed(&fault, wire, &keys[places[0]]));
         }
         let mut values = Vec::with_capacity(places.len());
         for place in places {

@@ -278,3 +278,30 @@ async fn nothing_is_written_for_a_user_who_is_blocked() {
     assert_eq!(store.add_grant(&blocked, NOW).await.unwrap(), Begun::Refused);
     assert_eq!(written(), before);
 }
+
+/// A name can lead to another Redis from one moment to the next, and only a new connection finds out.
+#[tokio::test]
+async fn a_connection_to_what_became_a_replica_is_made_anew_for_each_question() {
+    let server = RedisServer::start();
+    let (store, _) = both(&server);
+    store.add_client(&client(), NOW).await.unwrap();
+    let nobody = mcp_gateway_store::testing::free_port();
+    let mut demote = redis::cmd("REPLICAOF");
+    demote.arg("127.0.0.1").arg(nobody);
+    demote.exec(&mut server.connection()).unwrap();
+    let made = || -> u64 {
+        let told: String = redis::cmd("INFO")
+            .arg("stats")
+            .query(&mut server.connection())
+            .unwrap();
+        let (_, made) = told.split_once("total_connections_received:").unwrap();
+        made.split_once('\r').unwrap().0.parse().unwrap()
+    };
+    assert!(unavailable(&store.add_client(&client(), NOW).await));
+    let before = made();
+    for _ in 0..3 {
+        assert!(unavailable(&store.add_client(&client(), NOW).await));
+    }
+    // the other one asks this
+    assert_eq!(made(), before + 4);
+}
