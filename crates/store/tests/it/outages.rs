@@ -305,3 +305,18 @@ async fn a_connection_to_what_became_a_replica_is_made_anew_for_each_question() 
     // the other one asks this
     assert_eq!(made(), before + 4);
 }
+
+#[tokio::test]
+async fn a_proxy_that_speaks_an_older_protocol_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("old.conf");
+    std::fs::write(&file, "rename-command HELLO \"\"\n").unwrap();
+    let server = RedisServer::with(RedisSetup {
+        settings: vec![format!("include {}", file.display())],
+        ..RedisSetup::default()
+    });
+    let (store, _) = both(&server);
+    let fault = store.client(&client().id, NOW).await.unwrap_err();
+    assert!(matches!(fault, StoreError::Refused(_)), "{fault:?}");
+    assert!(fault.to_string().contains("RESP3"), "{fault}");
+}
