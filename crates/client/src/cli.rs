@@ -3,6 +3,7 @@
 mod account;
 mod arguments;
 mod call;
+mod conformance;
 mod failure;
 mod kept;
 mod login;
@@ -76,6 +77,9 @@ enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Do what a scenario of the official MCP conformance suite asks of a client
+    #[command(hide = true)]
+    Conformance(conformance::ConformanceArgs),
 }
 
 impl Cli {
@@ -121,6 +125,7 @@ impl Cli {
                 clap_complete::generate(shell, &mut Self::command(), "mcp-oauth", &mut std::io::stdout());
                 Ok(())
             }
+            Command::Conformance(args) => conformance::run(args).await.map_err(Failure::runtime),
         }
     }
 }

@@ -4,7 +4,10 @@ use std::{error::Error, future::Future};
 
 use reqwest::{Request, Response};
 
-use crate::http::{Http, HttpFault};
+use crate::{
+    connection::{Connection, ConnectionFault},
+    http::{Http, HttpFault},
+};
 
 /// What carries requests to an MCP server, and puts a token on them where one is needed.
 pub trait Wire: Send + Sync {
@@ -20,5 +23,13 @@ impl Wire for &Http {
 
     async fn send(&self, request: Request) -> Result<Response, HttpFault> {
         self.stream(request).await
+    }
+}
+
+impl Wire for &Connection {
+    type Fault = ConnectionFault;
+
+    async fn send(&self, request: Request) -> Result<Response, ConnectionFault> {
+        self.execute(request).await
     }
 }

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "command")]
 mod command;
+#[cfg(feature = "command")]
+mod conformance;
 mod connection;
 mod credentials;
 mod discover;

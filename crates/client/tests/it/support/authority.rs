@@ -207,7 +207,26 @@ fn mcp(state: &State, base: &str, asked: &Asked) -> HttpResponse {
             .append_header(("WWW-Authenticate", challenge))
             .finish();
     }
-    site::json(200, &json!({"answer": 42}))
+    site::json(200, &speak(&asked.body))
+}
+
+/// As much of an MCP server as lists one tool; a call that is none of MCP gets a word.
+fn speak(body: &str) -> Value {
+    let message: Value = serde_json::from_str(body).unwrap_or_default();
+    let result = match message["method"].as_str() {
+        None => return json!({"answer": 42}),
+        Some("initialize") => json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "test", "version": "1"},
+        }),
+        Some("tools/list") => json!({"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}),
+        Some(_) => {
+            let error = json!({"code": -32601, "message": "no such method"});
+            return json!({"jsonrpc": "2.0", "id": message["id"], "error": error});
+        }
+    };
+    json!({"jsonrpc": "2.0", "id": message["id"], "result": result})
 }
 
 fn register(state: &mut State, base: &str, asked: &Asked) -> HttpResponse {
