@@ -1,6 +1,6 @@
 //! `mcp-oauth serve`: the service, set up by the environment or by options.
 
-use std::{fs, path::PathBuf};
+use std::{convert::Infallible, fmt, fs, path::PathBuf, str::FromStr};
 
 use clap::Args;
 use mcp_gateway_client::service::{
@@ -92,7 +92,7 @@ struct StoreArgs {
         hide_env_values = true,
         value_name = "URL"
     )]
-    redis_url: Option<String>,
+    redis_url: Option<Hidden>,
     /// The password of Redis; the environment or a file is the place for it
     #[arg(
         long,
@@ -100,7 +100,7 @@ struct StoreArgs {
         hide_env_values = true,
         value_name = "SECRET"
     )]
-    redis_password: Option<String>,
+    redis_password: Option<Hidden>,
     /// The file with the password of Redis
     #[arg(
         long,
@@ -125,7 +125,7 @@ struct StoreArgs {
         hide_env_values = true,
         value_name = "SECRET"
     )]
-    encryption_key: Option<String>,
+    encryption_key: Option<Hidden>,
     /// The file with what seals the tokens
     #[arg(
         long,
@@ -179,6 +179,24 @@ struct TargetArgs {
     return_to: String,
 }
 
+/// A text that opens something: it has no `Debug` text.
+#[derive(Clone)]
+struct Hidden(String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden(..)")
+    }
+}
+
+impl FromStr for Hidden {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// Runs the service until a signal ends it.
 ///
 /// # Errors
@@ -203,6 +221,7 @@ impl ServeArgs {
     fn settings(self) -> Result<Settings, Failure> {
         let secrets = WrittenSecrets {
             encryption_key: secret(self.store.encryption_key, self.store.encryption_key_file.as_ref())?,
+            redis_url: secret(self.store.redis_url, None)?,
             redis_password: secret(self.store.redis_password, self.store.redis_password_file.as_ref())?,
         };
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
@@ -214,7 +233,6 @@ impl ServeArgs {
             gateway_issuer: given(self.callers.gateway_issuer),
             audience: given(self.callers.audience),
             data_dir: self.store.data_dir,
-            redis_url: given(self.store.redis_url),
             redis_prefix: self.store.redis_prefix,
             allowed_networks: self.targets.allowed_networks,
             allowed_ports: self.targets.allowed_ports,
@@ -228,9 +246,9 @@ impl ServeArgs {
 }
 
 /// A secret that was written, or that a file holds. An empty one is none.
-fn secret(written: Option<String>, file: Option<&PathBuf>) -> Result<Option<Secret>, Failure> {
+fn secret(written: Option<Hidden>, file: Option<&PathBuf>) -> Result<Option<Secret>, Failure> {
     let text = match file.filter(|path| !path.as_os_str().is_empty()) {
-        None => written,
+        None => written.map(|Hidden(text)| text),
         Some(path) => {
             let text = fs::read_to_string(path);
             Some(text.map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", path.display())))?)

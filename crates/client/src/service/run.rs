@@ -66,11 +66,7 @@ fn open(settings: &mut Settings) -> Result<Store, RunFault> {
             }
             Store::open(&directory.join("service.redb"), keys)
         }
-        StoreSettings::Redis {
-            url,
-            password,
-            prefix,
-        } => Store::redis(url, password.as_ref(), prefix, keys),
+        StoreSettings::Redis(redis) => Store::redis(redis, keys),
     };
     opened.map_err(|error| RunFault(error.to_string()))
 }

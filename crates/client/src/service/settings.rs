@@ -31,8 +31,6 @@ pub struct Written {
     pub audience: Option<String>,
     /// The directory of the embedded store.
     pub data_dir: PathBuf,
-    /// Redis, in the place of that.
-    pub redis_url: Option<String>,
     /// What every key in Redis begins with.
     pub redis_prefix: String,
     /// Networks that may be asked besides the public internet, separated by commas.
@@ -54,6 +52,8 @@ pub struct Written {
 pub struct WrittenSecrets {
     /// What is kept is sealed under the first, and opened by any; separated by commas.
     pub encryption_key: Option<Secret>,
+    /// Redis, in the place of the embedded store.
+    pub redis_url: Option<Secret>,
     /// The password of Redis, if it does not stand in the address.
     pub redis_password: Option<Secret>,
 }
@@ -98,14 +98,20 @@ pub enum StoreSettings {
     /// In a file below this directory.
     Directory(PathBuf),
     /// In Redis.
-    Redis {
-        /// Its address.
-        url: String,
-        /// Its password, if that does not stand in the address.
-        password: Option<Secret>,
-        /// What every key begins with.
-        prefix: String,
-    },
+    Redis(RedisSettings),
+}
+
+/// How Redis is reached.
+#[derive(Debug)]
+pub struct RedisSettings {
+    /// Its address: `redis://`, or `rediss://` for TLS. A password may stand in it.
+    pub url: Secret,
+    /// Its password, if that does not stand in the address.
+    pub password: Option<Secret>,
+    /// What every key begins with.
+    pub prefix: String,
+    /// Certificate authorities to trust with TLS (PEM), in the place of the system's.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// How often things may happen, and how much may come in.

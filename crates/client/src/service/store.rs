@@ -20,6 +20,8 @@ use std::{path::Path, sync::Arc};
 use mcp_gateway_model::{clock::Timestamp, seal::Sealer, secret::Secret};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::settings::RedisSettings;
+
 use engine::{Engine, Raw, Value};
 pub use grants::Held;
 pub use logins::Returned;
@@ -65,19 +67,14 @@ impl Store {
         Ok(Self::over(Arc::new(embedded::Embedded::open(path)?), "", secrets))
     }
 
-    /// The store in the Redis at `url`, under keys that begin with `prefix`. It is first reached when it is needed.
+    /// The store in Redis. It is first reached when it is needed.
     ///
     /// # Errors
-    /// [`StoreFault::Misconfigured`] when the address cannot be read.
-    pub fn redis(
-        url: &str,
-        password: Option<&Secret>,
-        prefix: &str,
-        secrets: &[Secret],
-    ) -> Result<Self, StoreFault> {
+    /// [`StoreFault::Misconfigured`] when the address or the certificates cannot be read.
+    pub fn redis(settings: &RedisSettings, secrets: &[Secret]) -> Result<Self, StoreFault> {
         Ok(Self::over(
-            Arc::new(redis::Redis::new(url, password)?),
-            prefix,
+            Arc::new(redis::Redis::new(settings)?),
+            &settings.prefix,
             secrets,
         ))
     }

@@ -9,7 +9,10 @@ use mcp_gateway_model::{
 };
 use url::Url;
 
-use super::{Faults, Limits, ReturnTargets, Settings, StoreSettings, TokenSettings, Written, WrittenSecrets};
+use super::{
+    Faults, Limits, RedisSettings, ReturnTargets, Settings, StoreSettings, TokenSettings, Written,
+    WrittenSecrets,
+};
 use crate::{
     http::{self, PublicOnly, Targets},
     service::store::Rate,
@@ -42,7 +45,7 @@ impl Settings {
             );
         }
         let encryption_keys = keys(secrets.encryption_key.as_ref(), &mut faults);
-        if written.redis_url.is_some() && secrets.encryption_key.is_none() {
+        if secrets.redis_url.is_some() && secrets.encryption_key.is_none() {
             faults.note(
                 "MCP_CLIENT_ENCRYPTION_KEY",
                 "is needed with Redis: at least 32 characters, for instance of `openssl rand -base64 32`",
@@ -58,13 +61,14 @@ impl Settings {
                     public_url,
                     trusted_proxies,
                     tokens,
-                    store: match written.redis_url {
+                    store: match secrets.redis_url {
                         None => StoreSettings::Directory(written.data_dir),
-                        Some(url) => StoreSettings::Redis {
+                        Some(url) => StoreSettings::Redis(RedisSettings {
                             url,
                             password: secrets.redis_password,
                             prefix: written.redis_prefix,
-                        },
+                            ca: http.extra_roots.clone(),
+                        }),
                     },
                     encryption_keys,
                     http,
@@ -225,7 +229,6 @@ mod tests {
             public_url: Some("http://example.com".into()),
             trusted_proxies: "proxy".into(),
             gateway_issuer: Some("auth.example.com".into()),
-            redis_url: Some("redis://redis".into()),
             allowed_networks: "10.0.0.0/33".into(),
             allowed_ports: "https".into(),
             dns_servers: "dns".into(),
@@ -233,9 +236,11 @@ mod tests {
             return_to: "//evil.com".into(),
             ..written()
         };
-        let faults = Settings::read(written, WrittenSecrets::default())
-            .unwrap_err()
-            .to_string();
+        let secrets = WrittenSecrets {
+            redis_url: Some(Secret::presented("redis://redis".into())),
+            ..WrittenSecrets::default()
+        };
+        let faults = Settings::read(written, secrets).unwrap_err().to_string();
         for name in [
             "PUBLIC_URL",
             "TRUSTED_PROXIES",
@@ -259,7 +264,7 @@ mod tests {
         for key in ["short", ",", "0123456789abcdef0123456789abcdef,short"] {
             let secrets = WrittenSecrets {
                 encryption_key: Some(Secret::presented(key.into())),
-                redis_password: None,
+                ..WrittenSecrets::default()
             };
             assert!(Settings::read(written(), secrets).is_err(), "{key}");
         }

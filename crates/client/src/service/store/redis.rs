@@ -3,10 +3,10 @@
 use std::{sync::LazyLock, time::Duration};
 
 use async_trait::async_trait;
-use mcp_gateway_model::{clock::Timestamp, secret::Secret};
+use mcp_gateway_model::clock::Timestamp;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, RedisError, Script, ServerErrorKind,
-    aio::MultiplexedConnection, cmd,
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, Script,
+    ServerErrorKind, TlsCertificates, aio::MultiplexedConnection, cmd,
 };
 use tokio::sync::Mutex;
 
@@ -14,6 +14,7 @@ use super::{
     StoreFault,
     engine::{Answer, Engine, Raw, Value},
 };
+use crate::service::settings::RedisSettings;
 
 /// How long a connection, and each answer, may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -45,20 +46,33 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    /// A store at `url`, which is first reached when it is needed.
-    pub(super) fn new(url: &str, password: Option<&Secret>) -> Answer<Self> {
+    /// A store that is first reached when it is needed.
+    pub(super) fn new(settings: &RedisSettings) -> Answer<Self> {
         let misread = |_| {
             StoreFault::Misconfigured(
                 "the address of Redis must look like redis://host:6379/0 or rediss://host:6379/0".to_owned(),
             )
         };
-        let mut info = url.into_connection_info().map_err(misread)?;
-        if let Some(password) = password {
-            let settings = info.redis_settings().clone().set_password(password.reveal());
-            info = info.set_redis_settings(settings);
+        let mut info = settings.url.reveal().into_connection_info().map_err(misread)?;
+        if let Some(password) = &settings.password {
+            let login = info.redis_settings().clone().set_password(password.reveal());
+            info = info.set_redis_settings(login);
         }
+        let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        let client = match settings.ca.clone().filter(|_| is_tls) {
+            None => Client::open(info).map_err(misread)?,
+            Some(ca) => {
+                let certificates = TlsCertificates {
+                    client_tls: None,
+                    root_cert: Some(ca),
+                };
+                Client::build_with_tls(info, certificates).map_err(|_| {
+                    StoreFault::Misconfigured("the certificates for Redis cannot be read".to_owned())
+                })?
+            }
+        };
         Ok(Self {
-            client: Client::open(info).map_err(misread)?,
+            client,
             connection: Mutex::new(None),
         })
     }

@@ -1,7 +1,11 @@
 //! What the engines keep, and how: sealed, for a while, for one process or several.
 
-use mcp_gateway_client::service::store::{Rate, Store, StoreFault};
-use mcp_gateway_store::testing::RedisServer;
+use mcp_gateway_client::service::{
+    settings::RedisSettings,
+    store::{Rate, Store, StoreFault},
+};
+use mcp_gateway_model::secret::Secret;
+use mcp_gateway_store::testing::{RedisServer, RedisSetup};
 
 use super::{
     samples::{KEY, NOW, RESOURCE, grant, later, login, registration, secrets, user},
@@ -201,4 +205,28 @@ async fn a_redis_that_is_gone_is_a_fault_and_one_that_is_back_is_used_again() {
     // the connection that broke is noticed by the first call at the latest
     drop(store.check().await);
     store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn redis_is_reached_over_tls_with_a_password_and_no_other_certificate_is_trusted() {
+    let server = RedisServer::with(RedisSetup {
+        password: Some("the-password".into()),
+        tls: true,
+        ..RedisSetup::default()
+    });
+    let reach = |password: &str, ca: Option<Vec<u8>>| {
+        let settings = RedisSettings {
+            url: Secret::presented(server.url()),
+            password: Some(Secret::presented(password.to_owned())),
+            prefix: "mcpcl:".into(),
+            ca,
+        };
+        Store::redis(&settings, &secrets(&[KEY])).unwrap()
+    };
+    let ca = std::fs::read(server.ca_file()).unwrap();
+    reach("the-password", Some(ca.clone())).check().await.unwrap();
+    let wrong = reach("another", Some(ca)).check().await;
+    assert!(matches!(wrong, Err(StoreFault::Misconfigured(_))), "{wrong:?}");
+    let unknown = reach("the-password", None).check().await;
+    assert!(matches!(unknown, Err(StoreFault::Unavailable(_))), "{unknown:?}");
 }

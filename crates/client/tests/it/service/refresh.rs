@@ -3,18 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use mcp_gateway_client::service::store::Store;
-use mcp_gateway_model::{
-    clock::{Clock, ManualClock, SystemClock},
-    secret::Secret,
-};
+use mcp_gateway_model::clock::{Clock, ManualClock, SystemClock};
 use mcp_gateway_store::testing::RedisServer;
 use reqwest::Method;
 use serde_json::json;
 
 use super::{
     authority::{Authority, field},
-    stage::{Stage, told, written},
+    stage::{Stage, shared, told, written},
     steps::log_in,
 };
 
@@ -107,13 +103,9 @@ async fn many_requests_at_once_cause_one_refresh() {
 async fn several_processes_at_once_cause_one_refresh() {
     let server = RedisServer::start();
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
-    let store = || {
-        let key = Secret::presented("0123456789abcdef0123456789abcdef".into());
-        Store::redis(&server.url(), None, "mcpcl:", &[key]).unwrap()
-    };
     let mut stages = Vec::new();
     for _ in 0..3 {
-        stages.push(Stage::at(written(), store(), Arc::clone(&clock)));
+        stages.push(Stage::at(written(), shared(&server), Arc::clone(&clock)));
     }
     let authority = Authority::start();
     log_in(&stages[0], &authority, "1").await;

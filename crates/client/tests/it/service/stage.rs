@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use mcp_gateway_client::service::{
     Service,
-    settings::{Settings, Written, WrittenSecrets},
+    settings::{RedisSettings, Settings, Written, WrittenSecrets},
     store::Store,
 };
 use mcp_gateway_model::{
     clock::{Clock, ManualClock, SystemClock},
     secret::Secret,
 };
+use mcp_gateway_store::testing::RedisServer;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -45,6 +46,18 @@ pub(crate) fn written() -> Written {
 pub(crate) fn memory() -> Store {
     let key = Secret::presented("0123456789abcdef0123456789abcdef".into());
     Store::in_memory(&[key]).unwrap()
+}
+
+/// A store that several processes share.
+pub(crate) fn shared(server: &RedisServer) -> Store {
+    let settings = RedisSettings {
+        url: Secret::presented(server.url()),
+        password: None,
+        prefix: "mcpcl:".into(),
+        ca: None,
+    };
+    let key = Secret::presented("0123456789abcdef0123456789abcdef".into());
+    Store::redis(&settings, &[key]).unwrap()
 }
 
 impl Stage {

@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use mcp_gateway_client::service::store::{Rate, Returned, Store};
+use mcp_gateway_client::service::{
+    settings::RedisSettings,
+    store::{Rate, Returned, Store},
+};
 use mcp_gateway_model::secret::{Digest, Secret};
 use mcp_gateway_store::testing::RedisServer;
 
@@ -17,7 +20,13 @@ pub(crate) fn file(directory: &Path) -> Arc<Store> {
 }
 
 pub(crate) fn redis(server: &RedisServer, keys: &[&str]) -> Arc<Store> {
-    Arc::new(Store::redis(&server.url(), None, "mcpcl:", &secrets(keys)).unwrap())
+    let settings = RedisSettings {
+        url: Secret::presented(server.url()),
+        password: None,
+        prefix: "mcpcl:".into(),
+        ca: None,
+    };
+    Arc::new(Store::redis(&settings, &secrets(keys)).unwrap())
 }
 
 /// Each fact becomes a test of each engine.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     authority::Authority,
-    stage::{PUBLIC, Stage, memory, told, written},
+    stage::{PUBLIC, Stage, memory, shared, told, written},
     steps::{begin, come_back, log_in, register},
 };
 use crate::support::site::{Site, empty, json as answer};
@@ -357,12 +357,8 @@ async fn unknown_keys_do_not_make_the_gateway_be_asked_again_and_again() {
 async fn two_processes_with_one_store_know_the_same_users() {
     let server = mcp_gateway_store::testing::RedisServer::start();
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
-    let store = || {
-        let key = mcp_gateway_model::secret::Secret::presented("0123456789abcdef0123456789abcdef".into());
-        mcp_gateway_client::service::store::Store::redis(&server.url(), None, "mcpcl:", &[key]).unwrap()
-    };
-    let one = Stage::at(written(), store(), Arc::clone(&clock));
-    let two = Stage::at(written(), store(), Arc::clone(&clock));
+    let one = Stage::at(written(), shared(&server), Arc::clone(&clock));
+    let two = Stage::at(written(), shared(&server), Arc::clone(&clock));
     let authority = Authority::start();
     let client = register(&one, &authority, "1").await;
     let (_, begun) = begin(&two, &authority, "1", &client).await;
