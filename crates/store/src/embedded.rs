@@ -281,6 +281,7 @@ mod tests {
             most: 1,
             more: 0,
             at_once: 64,
+            every: 1,
         };
         vec![
             Step::Index {

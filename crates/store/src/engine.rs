@@ -75,6 +75,9 @@ pub(crate) struct Bound {
     pub(crate) more: u32,
     /// How many are named at most.
     pub(crate) at_once: u32,
+    /// When there is one too many, they are named, and then again whenever there are so many more: of those that find too many
+    /// at the same time, one is to make room.
+    pub(crate) every: u32,
 }
 
 /// A database with just enough to build the verbs on. Keys that are handed over together share a slot.

@@ -18,6 +18,8 @@ use crate::{
 const FOR_EVER: Timestamp = Timestamp::from_millis(1 << 50);
 /// How many of those above the bound are looked at in one call.
 const AT_ONCE: u32 = 64;
+/// Of so many registrations at the same time above a bound that is not small, one makes room: for more than so many.
+const EVERY: u32 = 16;
 
 /// Lists a client that the operator enters; before its record, so that none is missing.
 pub(super) async fn enlist<E: Engine>(engine: &E, client: &Client, now: Timestamp) -> Answer<()> {
@@ -65,12 +67,14 @@ pub(super) fn unused_step(keys: &Keys, client: &Client) -> Option<Step> {
     })
 }
 
-/// How many there may be. Who makes room does it for those that come next as well, so that few registrations have to.
+/// How many there may be; a few more while somebody makes room, who does it for those that come next as well, so that few
+/// registrations have to.
 fn bound(most: u32) -> Bound {
     Bound {
         most,
         more: (most / AT_ONCE).min(AT_ONCE - 1),
         at_once: AT_ONCE,
+        every: (most / EVERY).clamp(1, EVERY),
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) async fn bound<E: Engine>(
         most: others,
         more: 0,
         at_once: AT_ONCE + 1,
+        every: 1,
     };
     let mut oldest = engine.soonest(&list, bound, now).await?;
     let length = oldest.len();

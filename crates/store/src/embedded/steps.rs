@@ -126,7 +126,7 @@ pub(super) fn take_permit(
 pub(super) fn soonest(mut living: Vec<(u64, String)>, bound: Bound, now: Timestamp) -> Vec<String> {
     living.retain(|(ends, _)| *ends >= now.millis());
     let too_many = living.len().saturating_sub(bound.most as usize);
-    if too_many == 0 {
+    if too_many == 0 || !(too_many - 1).is_multiple_of(bound.every as usize) {
         return Vec::new();
     }
     living.sort_unstable();

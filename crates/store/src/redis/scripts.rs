@@ -30,7 +30,8 @@ const ROOM: usize = 2048;
 /// - `swap`, how many keys; for each `is` or `any`; what it must hold, empty for nothing; `keep`, `put` or `remove`; the value; its
 ///   lifetime in milliseconds, 0 for ever. What is of another kind is no value and not nothing: `GET` says so, and `MGET` does not;
 /// - `try`, as `swap`;
-/// - `soonest`, now, how many there may be, how many more than too many are answered, and how many at most;
+/// - `soonest`, now, how many there may be, how many more than too many are answered, and how many at most; one too many and every so
+///   many more are answered, else none;
 /// - `members`;
 /// - `unindex`, the member.
 static STEPS: LazyLock<Script> = LazyLock::new(|| {
@@ -103,11 +104,11 @@ static STEPS: LazyLock<Script> = LazyLock::new(|| {
                 local key, now = KEYS[k + 1], ARGV[a + 2]
                 local too_many = call('ZCOUNT', key, now, '+inf') - tonumber(ARGV[a + 3])
                 answer = {}
-                if too_many > 0 then
+                if too_many > 0 and (too_many - 1) % tonumber(ARGV[a + 6]) == 0 then
                     local count = math.min(too_many + tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5]))
                     answer = call('ZRANGE', key, now, '+inf', 'BYSCORE', 'LIMIT', 0, count)
                 end
-                k, a = k + 1, a + 5
+                k, a = k + 1, a + 6
             elseif what == 'members' then
                 answer = call('ZRANGE', KEYS[k + 1], 0, -1)
                 k, a = k + 1, a + 1
@@ -198,7 +199,8 @@ fn arguments(call: &mut Cmd, step: &Step, now: Timestamp) {
                 .arg(now.millis())
                 .arg(bound.most)
                 .arg(bound.more)
-                .arg(bound.at_once);
+                .arg(bound.at_once)
+                .arg(bound.every);
         }
     }
 }

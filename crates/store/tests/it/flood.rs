@@ -7,6 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use mcp_gateway_model::client::Client;
 use mcp_gateway_store::{
     Document, EmbeddedStore, Permit, Permitted, Rate, RedisStore, Store, testing::RedisServer,
@@ -131,4 +132,36 @@ async fn the_file_holds_no_more_copies_of_a_flood_than_the_bound() {
     // a flood unbounded would take more than 25 MB; the pages of what went are used again
     let length = std::fs::metadata(&path).unwrap().len();
     assert!(length < 16 << 20, "{length}");
+}
+
+/// Of those that find too many at the same time, each would make room for all.
+#[tokio::test]
+async fn of_registrations_at_the_same_time_above_the_bound_few_make_room() {
+    const ALL: u32 = 256;
+    let server = RedisServer::start();
+    let store = Arc::new(RedisStore::connect(&server.options()).unwrap());
+    for _ in 0..ALL {
+        register(&*store, &client(), ALL, NOW).await;
+    }
+    let more = (0..64).map(|_| {
+        let store = Arc::clone(&store);
+        async move { register(&*store, &client(), ALL, NOW).await }
+    });
+    let removed: u64 = join_all(more).await.into_iter().sum();
+    let looked_at = calls(&server, "zrem");
+    assert!((48..=128).contains(&removed), "{removed}");
+    assert!(looked_at <= 128, "{looked_at}");
+    let left = server.dump();
+    let left = left.iter().filter(|(key, _)| key.starts_with("mcpgw:client:"));
+    assert!(left.count() <= ALL as usize + 16);
+}
+
+/// How often Redis was told a command, in scripts too.
+fn calls(server: &RedisServer, command: &str) -> u64 {
+    let told: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut server.connection())
+        .unwrap();
+    let (_, told) = told.split_once(&format!("cmdstat_{command}:calls=")).unwrap();
+    told.split_once(',').unwrap().0.parse().unwrap()
 }
