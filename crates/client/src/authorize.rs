@@ -1,6 +1,47 @@
 //! The authorization request and what comes back ([OAuth 2.1
 //! §4.1](https://www.ietf.org/archive/id/draft-ietf-oauth-v2-1-13.html#section-4.1)): PKCE with S256, `state`, `iss` (RFC
 //! 9207), `resource` (RFC 8707), and the scopes that are asked for.
+//!
+//! ```
+//! use mcp_gateway_client::{
+//!     authorize::{AuthorizeFault, Wanted, begin},
+//!     discover::ServerMetadata,
+//!     http::Targets,
+//!     identity::{PreRegistered, Profile, known},
+//! };
+//! use mcp_gateway_model::clock::Timestamp;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // what discovery brings
+//! let mut server = ServerMetadata::bare("https://auth.example.com");
+//! server.authorization_endpoint = Some("https://auth.example.com/authorize".parse()?);
+//! server.code_challenge_methods_supported = Some(vec!["S256".into()]);
+//! // who the program is
+//! let mut profile = Profile::native("Example");
+//! profile.pre_registered.push(PreRegistered {
+//!     issuer: Some("https://auth.example.com".into()),
+//!     client_id: "example".into(),
+//!     secret: None,
+//!     method: None,
+//! });
+//! let identity = known(&profile, &server, None)?.unwrap();
+//!
+//! let wanted = Wanted {
+//!     resource: "https://mcp.example.com/mcp",
+//!     scopes: None,
+//!     redirect_uri: "http://127.0.0.1:8765/callback",
+//! };
+//! let (url, pending) = begin(&server, &identity, wanted, &Targets::default(), Timestamp::from_secs(0))?;
+//! let sent = |name: &str| url.query_pairs().find(|(one, _)| one == name).map(|(_, value)| value.into_owned());
+//! assert_eq!(sent("code_challenge_method").as_deref(), Some("S256"));
+//! assert_eq!(sent("resource").as_deref(), Some("https://mcp.example.com/mcp"));
+//!
+//! // what comes back is for this login and from this server, or it is not read
+//! assert!(pending.finish(&format!("code=c&state={}", sent("state").unwrap())).is_ok());
+//! assert_eq!(pending.finish("code=c&state=guessed").unwrap_err(), AuthorizeFault::OtherLogin);
+//! # Ok(())
+//! # }
+//! ```
 
 mod response;
 mod scopes;

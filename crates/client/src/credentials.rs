@@ -22,6 +22,19 @@ use crate::{discover::ServerMetadata, identity::Identity, token::Tokens, words::
 
 /// Somewhere to keep named secrets. Programs bring their own where these do not fit: a service keeps those of many people
 /// apart by the names.
+///
+/// ```
+/// use mcp_gateway_client::credentials::{Keep, MemoryKeep};
+/// use mcp_gateway_model::secret::Secret;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keep = MemoryKeep::default();
+/// keep.save("a name", &Secret::presented("a secret".into())).await?;
+/// assert_eq!(keep.load("a name").await?.unwrap().reveal(), "a secret");
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Keep: Send + Sync + fmt::Debug {
     /// What is kept under `name`.

@@ -13,7 +13,8 @@ const STEPS: usize = 2;
 /// What was tried for one call.
 #[derive(Default)]
 pub(super) struct Attempts {
-    nonces: u32,
+    /// Whether a nonce was asked for.
+    has_nonce: bool,
     renewals: u32,
     /// The scopes that were asked for because a challenge named them.
     steps: Vec<String>,
@@ -39,18 +40,22 @@ impl Attempts {
     pub(super) fn next(&mut self, response: &Response, had_token: bool) -> Next {
         let challenge = Challenge::for_token(response.headers());
         match response.status() {
+            StatusCode::UNAUTHORIZED if had_token && self.wants_nonce(response) => Next::SendAgain,
             StatusCode::UNAUTHORIZED => self.unauthorized(challenge, had_token),
             StatusCode::FORBIDDEN => self.forbidden(challenge),
             _ => Next::Hand,
         }
     }
 
+    /// Whether any challenge asks for a nonce in the proof ([RFC 9449
+    /// §9](https://www.rfc-editor.org/rfc/rfc9449#section-9)): once, and beside a challenge for another scheme as well.
+    fn wants_nonce(&mut self, response: &Response) -> bool {
+        let mut all = Challenge::all(response.headers()).into_iter();
+        let is_asked = all.any(|challenge| challenge.error() == Some("use_dpop_nonce"));
+        is_asked && !std::mem::replace(&mut self.has_nonce, true)
+    }
+
     fn unauthorized(&mut self, challenge: Option<Challenge>, had_token: bool) -> Next {
-        let error = challenge.as_ref().and_then(Challenge::error);
-        if had_token && error == Some("use_dpop_nonce") && self.nonces == 0 {
-            self.nonces += 1;
-            return Next::SendAgain;
-        }
         if self.renewals == RENEWALS {
             return Next::Hand;
         }
@@ -75,5 +80,70 @@ impl Attempts {
         }
         self.steps.push(scope);
         Next::StepUp(challenge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, challenges: &[&str]) -> Response {
+        let mut builder = oauth2::http::Response::builder().status(status);
+        for challenge in challenges {
+            builder = builder.header("WWW-Authenticate", *challenge);
+        }
+        Response::from(builder.body("").unwrap())
+    }
+
+    #[test]
+    fn a_nonce_is_sent_once_also_where_another_scheme_comes_first() {
+        let challenges = [
+            "Bearer resource_metadata=\"https://mcp.example.com/x\"",
+            "DPoP error=\"use_dpop_nonce\"",
+        ];
+        let mut attempts = Attempts::default();
+        let nonce = answer(401, &challenges);
+        assert!(matches!(attempts.next(&nonce, true), Next::SendAgain));
+        assert!(matches!(
+            attempts.next(&nonce, true),
+            Next::Renew {
+                may_refresh: true,
+                ..
+            }
+        ));
+        assert!(matches!(
+            attempts.next(&nonce, true),
+            Next::Renew {
+                may_refresh: false,
+                ..
+            }
+        ));
+        assert!(matches!(attempts.next(&nonce, true), Next::Hand));
+    }
+
+    #[test]
+    fn without_a_token_there_is_one_login_and_no_second() {
+        let mut attempts = Attempts::default();
+        let refused = answer(401, &["Bearer"]);
+        assert!(matches!(attempts.next(&refused, false), Next::Renew { .. }));
+        assert!(matches!(attempts.next(&refused, true), Next::Hand));
+    }
+
+    #[test]
+    fn the_same_scopes_are_asked_for_once_and_others_once_more() {
+        let mut attempts = Attempts::default();
+        let mut next = |scope: &str| {
+            let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+            matches!(attempts.next(&answer(403, &[&challenge]), true), Next::StepUp(_))
+        };
+        assert!(next("a"));
+        assert!(!next("a"));
+        assert!(next("b"));
+        assert!(!next("c"));
+        assert!(matches!(
+            attempts.next(&answer(403, &["Bearer error=\"other\""]), true),
+            Next::Hand
+        ));
+        assert!(matches!(attempts.next(&answer(403, &[]), true), Next::Hand));
     }
 }

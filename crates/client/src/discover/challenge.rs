@@ -8,6 +8,19 @@ const LONGEST: usize = 8 * 1024;
 const MOST: usize = 16;
 
 /// One challenge: what a server wants of whoever asks.
+///
+/// ```
+/// use mcp_gateway_client::discover::Challenge;
+/// use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+///
+/// let mut headers = HeaderMap::new();
+/// let field = "Bearer error=\"insufficient_scope\", scope=\"files:read files:write\"";
+/// headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(field));
+///
+/// let challenge = Challenge::for_token(&headers).unwrap();
+/// assert_eq!(challenge.error(), Some("insufficient_scope"));
+/// assert_eq!(challenge.scope(), Some("files:read files:write"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenge {
     /// The scheme, in lower case.
