@@ -4,6 +4,7 @@ mod account;
 mod arguments;
 mod call;
 mod conformance;
+mod doctor;
 mod failure;
 mod kept;
 mod login;
@@ -67,6 +68,9 @@ enum Command {
     /// End the tokens for a server, and the registration there if nothing else needs it
     #[command(after_help = kept::LOGOUT_EXAMPLES)]
     Logout(kept::LogoutArgs),
+    /// Say what is wrong with any MCP server, as known clients would find out, and how to mend it
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
     /// Serve web backends that act as MCP clients for their users
     #[cfg(feature = "service")]
     #[command(after_help = serve::EXAMPLES)]
@@ -100,7 +104,8 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 match failure {
-                    // what the tool says has been written already
+                    // what was found, and what the tool says, has been written already
+                    Failure::Faults => {}
                     Failure::Tool if json => {}
                     _ if json => output::say_json(&failure.json()),
                     _ => output::complain(&failure.to_string()),
@@ -119,6 +124,7 @@ impl Cli {
             Command::Call(args) => call::call(options, args).await,
             Command::List => kept::list(options).await,
             Command::Logout(args) => kept::logout(options, &args).await,
+            Command::Doctor(args) => doctor::run(options, &args).await,
             #[cfg(feature = "service")]
             Command::Serve(args) => serve::run(*args).await,
             Command::Completions { shell } => {

@@ -16,6 +16,10 @@ pub(crate) enum Failure {
     Usage(String),
     /// Somebody has to log in first: 3.
     LoginNeeded(String),
+    /// Nobody answers where something should be looked at: 2.
+    Unreachable(String),
+    /// Faults were found: 1. They have been written already.
+    Faults,
     /// The tool says that it failed: 4. What it says has been written already.
     Tool,
 }
@@ -24,8 +28,8 @@ impl Failure {
     /// The process's exit code.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Runtime(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Runtime(_) | Self::Faults => 1,
+            Self::Usage(_) | Self::Unreachable(_) => 2,
             Self::LoginNeeded(_) => 3,
             Self::Tool => 4,
         })
@@ -41,6 +45,8 @@ impl Failure {
         let error = match self {
             Self::Runtime(_) => "failed",
             Self::Usage(_) => "usage",
+            Self::Unreachable(_) => "unreachable",
+            Self::Faults => "faults",
             Self::LoginNeeded(_) => "login_needed",
             Self::Tool => "tool_failed",
         };
@@ -51,7 +57,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Runtime(text) | Self::Usage(text) => f.write_str(text),
+            Self::Runtime(text) | Self::Usage(text) | Self::Unreachable(text) => f.write_str(text),
+            Self::Faults => f.write_str("faults were found"),
             Self::LoginNeeded(server) => write!(f, "a login is needed: mcp-oauth login {server}"),
             Self::Tool => f.write_str("the tool says that it failed"),
         }

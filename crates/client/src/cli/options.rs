@@ -57,6 +57,11 @@ pub(crate) struct Options {
 impl Options {
     /// The way to servers.
     pub(crate) fn http(&self) -> Result<Http, Failure> {
+        self.http_with(Settings::default())
+    }
+
+    /// The same, with other limits.
+    pub(crate) fn http_with(&self, limits: Settings) -> Result<Http, Failure> {
         let read = |path: &PathBuf| {
             let text = std::fs::read(path);
             text.map_err(|error| Failure::Usage(format!("--ca: {} cannot be read: {error}", path.display())))
@@ -64,7 +69,7 @@ impl Options {
         let settings = Settings {
             extra_roots: self.ca.as_ref().map(read).transpose()?,
             resolve: self.resolve.clone(),
-            ..Settings::default()
+            ..limits
         };
         Http::new(settings).map_err(Failure::runtime)
     }

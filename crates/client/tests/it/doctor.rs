@@ -3,6 +3,8 @@
 mod address;
 mod browser;
 mod challenge;
+#[cfg(feature = "command")]
+mod command;
 mod endpoints;
 mod healthy;
 mod identity;
