@@ -36,9 +36,9 @@ const EXAMPLES: &str = "Examples:
   mcp-oauth login https://mcp.example.com/mcp      log in with the browser
   mcp-oauth tools https://mcp.example.com/mcp      see what the server can do
   mcp-oauth call https://mcp.example.com/mcp echo --arg message=hello
-  curl -H \"Authorization: Bearer $(mcp-oauth token https://mcp.example.com/mcp)\" https://mcp.example.com/mcp
+  TOKEN=$(mcp-oauth token https://mcp.example.com/mcp)
 
-Exit codes: 0 done, 1 it did not work, 2 wrong usage, 3 a login is needed, 4 the tool says that it failed";
+Exit codes: 0 done, 1 it did not work, 2 wrong usage, 3 a login is needed, 4 the tool failed";
 
 #[derive(Debug, Subcommand)]
 enum Command {

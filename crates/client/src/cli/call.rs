@@ -1,6 +1,6 @@
 //! `tools` and `call`.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 
 use clap::Args;
 use mcp_gateway_client::{
@@ -15,7 +15,7 @@ use super::{
     arguments,
     failure::Failure,
     options::{Options, ServerUrl},
-    output::{progress, remark, say, say_json},
+    output::{end_progress, progress, remark, say, say_json},
 };
 
 pub(super) const TOOLS_EXAMPLES: &str = "Examples:
@@ -28,7 +28,8 @@ pub(super) const CALL_EXAMPLES: &str = "Examples:
   mcp-oauth call https://mcp.example.com/mcp create_issue --args '{\"title\": \"It works\"}' --json
   mcp-oauth call https://mcp.example.com/mcp create_issue --args - < issue.json
 
-A value becomes what the tool's schema says: text, a number, true or false, JSON. Exit code 4: the tool says that it failed.";
+A value becomes what the tool's schema says: text, a number, true or false, JSON.
+Exit code 4: the tool says that it failed.";
 
 /// Options of `call`.
 #[derive(Debug, Args)]
@@ -105,12 +106,12 @@ pub(super) async fn call(options: &Options, args: CallArgs) -> Result<(), Failur
     let mut session = open(options, &args.server).await?;
     let called = with_tool(&mut session, &args.tool, (whole, &args.pairs)).await;
     session.close().await;
-    progress("");
+    end_progress();
     let outcome = called?;
     if options.json {
         say_json(&outcome.raw);
     } else {
-        say(&outcome.text());
+        say(&printable(&outcome.text(), std::io::stdout().is_terminal()));
     }
     // the JSON says so itself
     if outcome.is_error {
@@ -153,6 +154,12 @@ fn named(tools: Vec<Tool>, name: &str) -> Result<Tool, Failure> {
     })
 }
 
+/// What a tool answers: as it is for a program or a file, and without what moves a terminal's cursor for a person.
+fn printable(text: &str, is_for_person: bool) -> String {
+    let is_plain = |c: &char| !is_for_person || !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().filter(is_plain).collect()
+}
+
 /// The arguments as an object.
 fn whole(text: &str) -> Result<Map<String, Value>, Failure> {
     let mut read = String::new();
@@ -170,5 +177,17 @@ fn whole(text: &str) -> Result<Map<String, Value>, Failure> {
             json!({ "message": "hello" })
         ))),
         Err(error) => Err(Failure::Usage(format!("--args is not JSON: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tool_answers_moves_no_cursor_and_is_whole_for_programs() {
+        let text = "a\u{1b}[2Jb\n\tc\r";
+        assert_eq!(printable(text, true), "a[2Jb\n\tc");
+        assert_eq!(printable(text, false), text);
     }
 }

@@ -20,7 +20,7 @@ use super::{
 
 pub(super) const TOKEN_EXAMPLES: &str = "Examples:
   mcp-oauth token https://mcp.example.com/mcp
-  curl -H \"Authorization: Bearer $(mcp-oauth token https://mcp.example.com/mcp)\" https://mcp.example.com/mcp
+  curl -H \"Authorization: Bearer $(mcp-oauth token $SERVER)\" $SERVER
   mcp-oauth token https://mcp.example.com/mcp --json
 
 Several of these may run at once: one of them refreshes, and all get the new token. Exit code 3: log in first.";

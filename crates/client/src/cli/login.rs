@@ -21,9 +21,9 @@ use super::{
 pub(super) const EXAMPLES: &str = "Examples:
   mcp-oauth login https://mcp.example.com/mcp
   mcp-oauth login https://mcp.example.com/mcp --scope \"read write\"
-  mcp-oauth login https://mcp.example.com/mcp --no-browser          the browser is on another machine
-  mcp-oauth login https://mcp.example.com/mcp --device              type a short code in any browser
-  mcp-oauth login https://mcp.example.com/mcp --client-id my-app --client-secret-file secret.txt
+  mcp-oauth login https://mcp.example.com/mcp --no-browser      the browser is elsewhere
+  mcp-oauth login https://mcp.example.com/mcp --device          type a code in any browser
+  mcp-oauth login https://mcp.example.com/mcp --client-id me --client-secret-file secret.txt
 
 The environment variable BROWSER names the program that opens pages.";
 

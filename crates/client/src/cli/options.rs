@@ -23,6 +23,7 @@ pub(crate) struct Options {
         global = true,
         value_name = "FILE",
         env = "MCP_OAUTH_CREDENTIALS",
+        hide_env_values = true,
         help_heading = "Options of all commands"
     )]
     credentials: Option<PathBuf>,
@@ -31,6 +32,7 @@ pub(crate) struct Options {
         long,
         global = true,
         env = "MCP_OAUTH_KEYRING",
+        hide_env_values = true,
         help_heading = "Options of all commands"
     )]
     keyring: bool,
@@ -40,6 +42,7 @@ pub(crate) struct Options {
         global = true,
         value_name = "FILE",
         env = "MCP_OAUTH_CA",
+        hide_env_values = true,
         help_heading = "Options of all commands"
     )]
     ca: Option<PathBuf>,

@@ -1,6 +1,9 @@
 //! What is written for the person or program that called us.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Writes a line to standard output. That nobody reads it is no reason to fail.
 pub(crate) fn say(line: &str) {
@@ -24,11 +27,22 @@ pub(crate) fn say_json(value: &impl serde::Serialize) {
     }
 }
 
+/// Whether a line of progress stands on the screen.
+static IS_DRAWN: AtomicBool = AtomicBool::new(false);
+
 /// Shows how far something is, where a person looks on: one line that is written over and over.
 pub(crate) fn progress(line: &str) {
     if io::stderr().is_terminal() {
+        IS_DRAWN.store(true, Ordering::Relaxed);
         let _unread = write!(io::stderr(), "\r\u{1b}[K{line}");
         let _unread = io::stderr().flush();
+    }
+}
+
+/// Takes the line of progress away.
+pub(crate) fn end_progress() {
+    if IS_DRAWN.swap(false, Ordering::Relaxed) {
+        let _unread = write!(io::stderr(), "\r\u{1b}[K");
     }
 }
 

@@ -3,32 +3,14 @@
 use std::os::unix::fs::PermissionsExt;
 
 use futures_util::future::join_all;
-use reqwest::header::LOCATION;
 use serde_json::json;
-use url::Url;
 
 use crate::support::{
     command::Home,
     guarded::{Guarded, Kind, State},
 };
 
-fn browser(policy: reqwest::redirect::Policy) -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(policy)
-        .build()
-        .unwrap()
-}
-
-/// Where the authorization server sends the browser.
-async fn sent_back(url: Url) -> String {
-    let answer = browser(reqwest::redirect::Policy::none())
-        .get(url)
-        .send()
-        .await
-        .unwrap();
-    answer.headers()[LOCATION].to_str().unwrap().to_owned()
-}
+const PAGE: &str = include_str!("../../../../docs/client.md");
 
 #[tokio::test]
 async fn a_person_logs_in_lists_and_calls_tools_and_logs_out() {
@@ -156,162 +138,6 @@ async fn a_token_that_cannot_be_refreshed_any_more_needs_a_login() {
 }
 
 #[tokio::test]
-async fn whoever_has_their_browser_elsewhere_pastes_where_it_ended() {
-    let (server, home) = (Guarded::start(State::default()), Home::without_browser());
-    let url = server.mcp();
-    let login = home
-        .run_pasting(&["login", &url, "--no-browser"], async |url| {
-            vec!["what?".to_owned(), String::new(), sent_back(url).await]
-        })
-        .await
-        .well();
-    assert!(login.err.contains("that is not the address"), "{login:?}");
-    home.run(&["token", &url]).await.well();
-}
-
-#[tokio::test]
-async fn a_pasted_answer_to_another_login_is_refused() {
-    let (server, home) = (Guarded::start(State::default()), Home::without_browser());
-    let login = home
-        .run_pasting(&["login", &server.mcp(), "--no-browser"], async |url| {
-            let mut back = Url::parse(&sent_back(url).await).unwrap();
-            let others = back.query().unwrap().replace("state=", "state=x");
-            back.set_query(Some(&others));
-            vec![back.to_string()]
-        })
-        .await;
-    assert_eq!(login.code, 1, "{login:?}");
-    assert!(login.err.contains("state"), "{login:?}");
-}
-
-#[tokio::test]
-async fn the_page_that_the_browser_ends_at_tells_how_the_login_ended() {
-    let follow = async |url: Url| {
-        let page = browser(reqwest::redirect::Policy::default())
-            .get(url)
-            .send()
-            .await
-            .unwrap();
-        page.text().await.unwrap()
-    };
-    for denies in [false, true] {
-        let state = State {
-            denies,
-            ..State::default()
-        };
-        let (server, home) = (Guarded::start(state), Home::without_browser());
-        let url = server.mcp();
-        let mut page = String::new();
-        let login = home
-            .run_pasting(&["login", &url, "--no-browser", "--json"], async |url| {
-                page = follow(url).await;
-                Vec::new()
-            })
-            .await;
-        if denies {
-            assert!(
-                page.contains("You are not logged in") && !page.contains("<b>No"),
-                "{page}"
-            );
-            assert_eq!(
-                (login.code, &login.json()["error"]),
-                (1, &json!("failed")),
-                "{login:?}"
-            );
-        } else {
-            assert!(
-                page.contains("You are logged in") && page.contains(&url),
-                "{page}"
-            );
-            assert_eq!(login.well().json()["scopes"], json!(["read"]));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_device_shows_a_code_and_waits() {
-    let state = State {
-        asks_of_devices: 1,
-        ..State::default()
-    };
-    let (server, home) = (Guarded::start(state), Home::with_browser());
-    let url = server.mcp();
-    let login = home.run(&["login", &url, "--device"]).await.well();
-    assert!(
-        login.err.contains("BCDF-GHJK") && login.err.contains("/type"),
-        "{login:?}"
-    );
-    let called = home.run(&["call", &url, "echo", "--arg", "message=x"]).await;
-    assert_eq!(called.well().out, "x");
-    assert!(!server.site.lines().iter().any(|line| line.contains("/authorize")));
-}
-
-#[tokio::test]
-async fn without_a_browser_a_code_is_shown_and_where_that_is_refused_an_address() {
-    let (server, home) = (Guarded::start(State::default()), Home::without_browser());
-    let login = home.run(&["login", &server.mcp()]).await.well();
-    assert!(login.err.contains("BCDF-GHJK"), "{login:?}");
-
-    let state = State {
-        refuses_devices: true,
-        ..State::default()
-    };
-    let (server, home) = (Guarded::start(state), Home::without_browser());
-    let login = home
-        .run_pasting(&["login", &server.mcp()], async |url| vec![sent_back(url).await])
-        .await;
-    login.well();
-    let forced = home.run(&["login", &server.mcp(), "--device"]).await;
-    assert!(
-        forced.code == 1 && forced.err.contains("unauthorized_client"),
-        "{forced:?}"
-    );
-}
-
-#[tokio::test]
-async fn one_registration_serves_for_many_logins() {
-    let (server, home) = (Guarded::start(State::default()), Home::with_browser());
-    let url = server.mcp();
-    let port = mcp_free_port();
-    for _ in 0..2 {
-        home.run(&["login", &url, "--port", &port]).await.well();
-    }
-    assert_eq!(server.state.lock().unwrap().registered.len(), 1);
-}
-
-fn mcp_free_port() -> String {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port().to_string()
-}
-
-#[tokio::test]
-async fn an_id_that_the_person_brought_is_used_again_without_being_named_again() {
-    let state = State {
-        first_lifetime: 1,
-        ..State::default()
-    };
-    let (server, home) = (Guarded::start(state), Home::with_browser());
-    let url = server.mcp();
-    home.run(&["login", &url, "--client-id", "brought"]).await.well();
-    home.run(&["token", &url]).await.well();
-    assert_eq!(server.state.lock().unwrap().refreshes, 1);
-    home.run(&["login", &url]).await.well();
-    assert_eq!(server.state.lock().unwrap().registered, [""; 0]);
-    let listed = home.run(&["list", "--json"]).await.well().json();
-    assert_eq!(listed[0]["client_id"], "brought");
-    let logout = home.run(&["logout", "--all", "--json"]).await.well().json();
-    assert_eq!(
-        (&logout[0]["revoked"], &logout[0]["unregistered"]),
-        (&json!(true), &json!(false))
-    );
-    assert!(
-        !std::fs::read_to_string(home.credentials())
-            .unwrap()
-            .contains("brought")
-    );
-}
-
-#[tokio::test]
 async fn what_a_token_does_not_allow_is_told_with_the_command_that_mends_it() {
     let (server, home) = (Guarded::start(State::default()), Home::with_browser());
     let url = server.mcp();
@@ -423,14 +249,32 @@ async fn credentials_are_for_their_owner_only() {
 }
 
 #[tokio::test]
-async fn help_has_an_example_for_every_command_and_completions_are_written() {
+async fn help_and_the_page_have_an_example_of_every_command_and_completions_are_written() {
     let home = Home::without_browser();
     let help = home.run(&["--help"]).await.well().out;
     assert!(help.contains("Exit codes:") && !help.contains('\u{1b}'), "{help}");
-    for command in ["login", "token", "tools", "call", "list", "logout", "completions"] {
-        assert!(help.contains(&format!("\n  {command} ")), "{command} in {help}");
+    let listed = help
+        .split("Commands:\n")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap();
+    let commands: Vec<_> = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .collect();
+    for command in commands
+        .into_iter()
+        .filter(|command| !["", "help"].contains(command))
+    {
         let own = home.run(&[command, "--help"]).await.well().out;
-        assert!(own.contains(&format!("  mcp-oauth {command}")), "{own}");
+        let examples = own.split("Example").nth(1).unwrap_or_default();
+        assert!(examples.contains(&format!("mcp-oauth {command}")), "{own}");
+        assert!(
+            PAGE.contains(&format!("`mcp-oauth {command}")),
+            "docs/client.md has no {command}"
+        );
     }
     for shell in ["bash", "zsh", "fish"] {
         let script = home.run(&["completions", shell]).await.well().out;

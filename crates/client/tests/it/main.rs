@@ -4,12 +4,15 @@
 #[cfg(feature = "command")]
 mod command;
 #[cfg(feature = "command")]
+mod command_login;
+#[cfg(feature = "command")]
 mod conformance;
 mod connection;
 mod credentials;
 mod discover;
 mod doctor;
 mod http;
+mod loopback;
 #[cfg(feature = "service")]
 mod service;
 mod support;
