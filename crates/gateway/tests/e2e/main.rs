@@ -8,6 +8,7 @@ mod support;
 mod client_service;
 mod clients;
 mod clients_matrix;
+mod command_line;
 mod conformance;
 mod devices;
 mod doctor;

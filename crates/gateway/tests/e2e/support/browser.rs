@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::{traefik::DOMAIN, world::World};
 
 /// The directory of the drivers.
-fn clients() -> PathBuf {
+pub(crate) fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
