@@ -27,7 +27,7 @@ pub(super) struct ServeArgs {
     /// The port to listen at
     #[arg(long, env = "MCP_CLIENT_PORT", default_value_t = 8001)]
     port: u16,
-    /// The service's address as browsers and authorization servers know it [default: `http://127.0.0.1:<port>`]
+    /// The service's address as browsers and authorization servers know it; `http://127.0.0.1:<port>` without it
     #[arg(long, env = "MCP_CLIENT_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
     #[command(flatten)]
