@@ -10,6 +10,8 @@ pub mod http;
 pub mod identity;
 pub mod login;
 pub mod mcp;
+#[cfg(feature = "rmcp")]
+pub mod rmcp;
 #[cfg(feature = "service")]
 pub mod service;
 pub mod token;

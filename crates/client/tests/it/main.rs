@@ -13,6 +13,8 @@ mod discover;
 mod doctor;
 mod http;
 mod loopback;
+#[cfg(feature = "rmcp")]
+mod rmcp;
 #[cfg(feature = "service")]
 mod service;
 mod support;
