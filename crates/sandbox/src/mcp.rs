@@ -1,9 +1,14 @@
 //! A sample MCP server: something to protect.
 //!
-//! It checks nothing and believes the identity headers of the gateway in front of it.
+//! Either it believes the identity headers of the gateway in front of it, or it checks tokens itself: see [`Protection`].
 
+mod behind;
+mod caller;
+mod gate;
 mod hold;
 mod identity;
+mod problem;
+mod protection;
 mod recorder;
 mod tools;
 mod transport;
@@ -25,6 +30,8 @@ use serde_json::json;
 
 use crate::running::{self, Running};
 
+pub use caller::Caller;
+pub use protection::{Guard, Need, Protection, Refusal};
 pub use recorder::{Recorded, Recorder};
 
 use hold::Holds;
@@ -41,6 +48,8 @@ const LARGEST_BODY: usize = 4 * 1024 * 1024;
 pub struct Options {
     /// The `Host`s that are answered, with or without a port. Empty: any, since the gateway in front decides.
     pub allowed_hosts: Vec<String>,
+    /// How it is protected.
+    pub protection: Protection,
 }
 
 /// A sample MCP server. Clones share their sessions and their recorder.
@@ -48,6 +57,7 @@ pub struct Options {
 pub struct SampleServer {
     service: Arc<Service>,
     recorder: Recorder,
+    protection: Protection,
 }
 
 impl SampleServer {
@@ -66,6 +76,7 @@ impl SampleServer {
         Self {
             service: Arc::new(service),
             recorder: Recorder::default(),
+            protection: options.protection,
         }
     }
 
@@ -77,7 +88,11 @@ impl SampleServer {
 
     /// Mounts `/mcp` and `/health`.
     pub fn configure(&self, config: &mut ServiceConfig) {
+        if let Protection::Alone(guard) = &self.protection {
+            guard.configure(config);
+        }
         config
+            .app_data(Data::new(self.protection.clone()))
             .app_data(Data::from(Arc::clone(&self.service)))
             .app_data(Data::new(self.recorder.clone()))
             .service(

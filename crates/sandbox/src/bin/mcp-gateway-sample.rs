@@ -96,6 +96,7 @@ async fn main() -> ExitCode {
 async fn run_mcp(args: Mcp) -> Result<(), StartError> {
     let options = mcp::Options {
         allowed_hosts: args.allowed_hosts,
+        ..mcp::Options::default()
     };
     let running = SampleServer::new(options).start_on(args.listen.address())?;
     println!("sample MCP server at {}", running.mcp_url());

@@ -1,37 +1,39 @@
-//! Who is calling, as the gateway in front says it.
+//! What `whoami` tells, and where tools find it.
 
 use http::{HeaderMap, request::Parts};
 use rmcp::{RoleServer, schemars, service::RequestContext};
 use serde::Serialize;
 
+use super::caller::Caller;
+
 /// The caller of a tool.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 pub(super) struct Identity {
-    /// GitHub's numeric id, from X-User-Id.
+    /// GitHub's numeric id, or the client that acts for itself.
     user_id: Option<String>,
-    /// The GitHub login, from X-User-Name.
+    /// The GitHub login.
     login: Option<String>,
-    /// The OAuth client, from X-Auth-Client.
+    /// The OAuth client.
     client_id: Option<String>,
-    /// What the token allows, from X-Auth-Scope.
+    /// What the token allows.
     scopes: Vec<String>,
 }
 
 impl Identity {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let text = |name: &str| {
-            let value = headers.get(name)?.to_str().ok()?;
-            (!value.is_empty()).then(|| value.to_owned())
-        };
-        let scopes = text("x-auth-scope").unwrap_or_default();
-        Self {
-            user_id: text("x-user-id"),
-            login: text("x-user-name"),
-            client_id: text("x-auth-client"),
-            scopes: scopes.split_ascii_whitespace().map(Into::into).collect(),
-        }
+    pub(super) fn of(caller: Option<&Caller>) -> Self {
+        caller.map_or_else(Self::default, |caller| Self {
+            user_id: Some(caller.user.clone()),
+            login: caller.name.clone(),
+            client_id: caller.client.clone(),
+            scopes: caller.scopes.iter().map(Into::into).collect(),
+        })
     }
+}
+
+/// Who sent the HTTP request that carried this call.
+pub(super) fn caller(context: &RequestContext<RoleServer>) -> Option<&Caller> {
+    context.extensions.get::<Parts>()?.extensions.get()
 }
 
 /// The headers of the HTTP request that carried this call.

@@ -19,7 +19,18 @@ use serde_json::json;
 use super::{
     hold::Holds,
     identity::{self, Identity},
+    protection::Need,
 };
+
+/// What a call of this tool needs.
+pub(super) fn need(tool: &str) -> Need {
+    match tool {
+        "oauth_authenticate" => Need::Nothing,
+        "get_user_profile" | "get_data" => Need::Scope("read"),
+        "create_data" | "update_data" | "delete_data" => Need::Scope("write"),
+        _ => Need::Admission,
+    }
+}
 
 /// The sample server's tools.
 #[derive(Clone)]
@@ -78,7 +89,7 @@ impl Tools {
         annotations(read_only_hint = true)
     )]
     async fn whoami(&self, context: RequestContext<RoleServer>) -> Json<Identity> {
-        Json(Identity::of(&identity::headers(&context)))
+        Json(Identity::of(identity::caller(&context)))
     }
 
     #[tool(description = "Reports progress, then waits until `release` is called with the same name")]

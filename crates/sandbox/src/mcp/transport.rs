@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, future::ready, stream::once};
 use http_body_util::{BodyExt, Full};
 use tokio::time::sleep;
 
-use super::{Recorder, Service};
+use super::{Caller, Protection, Recorder, Refusal, Service, gate, problem};
 
 /// What comes within this time comes at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -24,9 +24,14 @@ pub(super) async fn relay(
     body: Bytes,
     service: Data<Service>,
     recorder: Data<Recorder>,
+    protection: Data<Protection>,
 ) -> HttpResponse {
     recorder.record(&request);
-    match inbound(&request, body) {
+    let caller = match admitted(&request, &body, &protection).await {
+        Ok(caller) => caller,
+        Err(refusal) => return problem::refused(&refusal),
+    };
+    match inbound(&request, body, caller) {
         Ok(request) => outbound(service.handle(request).await).await,
         Err(error) => {
             tracing::debug!(%error, "a request that rmcp's types cannot hold");
@@ -35,12 +40,32 @@ pub(super) async fn relay(
     }
 }
 
-fn inbound(request: &HttpRequest, body: Bytes) -> Result<http::Request<Full<Bytes>>, http::Error> {
+/// Who is calling. Behind the gateway every tool answers for itself; alone, clients are told by a status what they lack.
+async fn admitted(
+    request: &HttpRequest,
+    body: &[u8],
+    protection: &Protection,
+) -> Result<Option<Caller>, Refusal> {
+    let caller = protection.caller(request).await?;
+    if let Protection::Alone(_) = protection {
+        protection.admit(request, caller.as_ref(), &gate::needs(body))?;
+    }
+    Ok(caller)
+}
+
+fn inbound(
+    request: &HttpRequest,
+    body: Bytes,
+    caller: Option<Caller>,
+) -> Result<http::Request<Full<Bytes>>, http::Error> {
     let mut builder = http::Request::builder()
         .method(request.method().as_str())
         .uri(request.uri().to_string());
     for (name, value) in request.headers() {
         builder = builder.header(name.as_str(), value.as_bytes());
+    }
+    if let Some(caller) = caller {
+        builder = builder.extension(caller);
     }
     builder.body(Full::new(body))
 }

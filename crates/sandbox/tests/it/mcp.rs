@@ -140,6 +140,7 @@ async fn any_host_is_answered_unless_hosts_are_named() {
         let session = Session::closed(
             Options {
                 allowed_hosts: allowed,
+                ..Options::default()
             },
             "2025-11-25",
         );
