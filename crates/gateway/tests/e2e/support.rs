@@ -1,6 +1,7 @@
 //! What the tests here share.
 
 pub(crate) mod browser;
+pub(crate) mod dev;
 pub(crate) mod flow;
 pub(crate) mod mcp;
 #[expect(dead_code, reason = "the auth-server's own tests need more of it")]
