@@ -1,6 +1,6 @@
 //! `README.md` against what `dev` does, and `README.zh-CN.md` against `README.md`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -71,7 +71,11 @@ async fn the_addresses_in_the_snippets_are_those_that_dev_listens_on() {
     assert_eq!(addresses(CHINESE), BTreeSet::from([printed.as_str()]));
 
     let asked = printed.replace(PORT, &here);
-    let refused = Client::new().post(asked).body("{}").send().await.unwrap();
+    let http = Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(20))
+        .build();
+    let refused = http.unwrap().post(asked).body("{}").send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
     assert!(challenge.contains("resource_metadata="), "{challenge}");
