@@ -4,6 +4,7 @@
 
 mod behind;
 mod caller;
+mod exercises;
 mod gate;
 mod hold;
 mod identity;
@@ -34,11 +35,12 @@ pub use caller::Caller;
 pub use protection::{Guard, Need, Protection, Refusal};
 pub use recorder::{Recorded, Recorder};
 
+use exercises::Offer;
 use hold::Holds;
 use tools::Tools;
 
 /// The service behind `/mcp`, shared by all workers so that a session is not tied to one.
-pub(crate) type Service = StreamableHttpService<Tools, LocalSessionManager>;
+pub(crate) type Service = StreamableHttpService<Offer, LocalSessionManager>;
 
 /// The largest request body, in bytes.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -50,6 +52,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// How it is protected.
     pub protection: Protection,
+    /// Whether it has what the official MCP conformance suite asks servers for, besides its own tools.
+    pub exercises: bool,
 }
 
 /// A sample MCP server. Clones share their sessions and their recorder.
@@ -69,7 +73,7 @@ impl SampleServer {
         config.allowed_hosts = options.allowed_hosts;
         let holds = Holds::default();
         let service = StreamableHttpService::new(
-            move || Ok(Tools::new(holds.clone())),
+            move || Ok(Offer::new(Tools::new(holds.clone()), options.exercises)),
             Arc::new(LocalSessionManager::default()),
             config,
         );

@@ -52,6 +52,9 @@ struct Mcp {
     /// A Host that is answered, with or without a port; can be given several times [default: any]
     #[arg(long = "allowed-host", value_name = "HOST")]
     allowed_hosts: Vec<String>,
+    /// Also offer what the official MCP conformance suite asks servers for
+    #[arg(long)]
+    exercises: bool,
 }
 
 #[derive(Args)]
@@ -96,6 +99,7 @@ async fn main() -> ExitCode {
 async fn run_mcp(args: Mcp) -> Result<(), StartError> {
     let options = mcp::Options {
         allowed_hosts: args.allowed_hosts,
+        exercises: args.exercises,
         ..mcp::Options::default()
     };
     let running = SampleServer::new(options).start_on(args.listen.address())?;

@@ -3,6 +3,7 @@
 mod api;
 mod authorize;
 mod command;
+mod exercises;
 mod faults;
 mod github;
 mod listening;
