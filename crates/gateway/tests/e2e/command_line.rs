@@ -1,101 +1,18 @@
 //! `mcp-oauth`, as it is built, against this gateway and against a server that nobody here wrote.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::process::Stdio;
 
 use reqwest::StatusCode;
-use serde_json::Value;
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::Command,
-};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use url::Url;
 
 use crate::support::{
     browser::{clients, drive},
+    home::{CHROMIUM, Home},
     mcp::status,
     process::{Process, free_port},
-    traefik::DOMAIN,
     world::{Layout, World},
 };
-
-/// The executable, which `cargo` puts beside the gateway's.
-fn executable() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_mcp-oauth-gateway")).with_file_name("mcp-oauth");
-    assert!(
-        path.exists(),
-        "{} is missing: cargo build -p mcp-gateway-client",
-        path.display()
-    );
-    path
-}
-
-/// Somebody's home directory.
-struct Home {
-    directory: TempDir,
-    /// What is said in every call.
-    options: Vec<String>,
-    browser: Option<String>,
-}
-
-impl Home {
-    /// A home from where the installation can be reached.
-    fn of(world: &World) -> Self {
-        let mut options = vec![format!("--ca={}", world.traefik.ca.display())];
-        options.extend(["auth", "echo"].map(|name| format!("--resolve={name}.{DOMAIN}=127.0.0.1")));
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-            options,
-            browser: None,
-        }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(executable());
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.directory.path())
-            .env("TEST_DOMAIN", DOMAIN)
-            .current_dir(clients())
-            .args(&self.options)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        if let Some(browser) = &self.browser {
-            command.env("BROWSER", browser);
-        }
-        command
-    }
-
-    /// What the command writes to standard output, once it has ended well.
-    async fn run(&self, arguments: &[&str]) -> String {
-        let (code, out, err) = self.try_run(arguments).await;
-        assert_eq!(code, 0, "{arguments:?}: {out}{err}");
-        out
-    }
-
-    async fn try_run(&self, arguments: &[&str]) -> (i32, String, String) {
-        let output = self.command(arguments).output().await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();
-        (
-            output.status.code().unwrap(),
-            text(output.stdout),
-            text(output.stderr),
-        )
-    }
-
-    async fn json(&self, arguments: &[&str]) -> Value {
-        let out = self.run(&[arguments, &["--json"]].concat()).await;
-        serde_json::from_str(&out).unwrap()
-    }
-}
-
-/// The command opens Chromium, in which octocat allows what the consent page asks.
-const CHROMIUM: &str = "node --require ./loopback.cjs browser.mjs %s octocat allow";
 
 #[tokio::test]
 async fn a_person_logs_in_with_chromium_calls_a_tool_behind_traefik_and_logs_out() {

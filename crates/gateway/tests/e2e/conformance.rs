@@ -22,7 +22,7 @@ use crate::support::{
     world::{Layout, World},
 };
 
-fn directory() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
 }
 
@@ -100,7 +100,7 @@ impl Run {
 }
 
 /// The suite under the Node that is installed beside it.
-fn suite(arguments: &[&str]) -> Command {
+pub(crate) fn suite(arguments: &[&str]) -> Command {
     let modules = directory().join("node_modules");
     let node = modules.join(".bin/node");
     assert!(
@@ -120,7 +120,7 @@ fn suite(arguments: &[&str]) -> Command {
     command
 }
 
-async fn output(arguments: &[&str]) -> String {
+pub(crate) async fn output(arguments: &[&str]) -> String {
     let output = suite(arguments).output().await.unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
@@ -165,7 +165,7 @@ async fn run(world: &World, client_id: &str, port: u16) -> Run {
     Run {
         suite: output(&["--version"]).await.trim().to_owned(),
         offered: offered().await,
-        checks: checks(&results),
+        checks: checks(&results, "authorization-server-"),
         said,
     }
 }
@@ -193,14 +193,14 @@ async fn follow(child: &mut Child, world: &World) -> String {
     said + &errors
 }
 
-/// `<results>/authorization-server-<scenario>-<time>/checks.json`, the time being a date with five hyphens in it.
-fn checks(results: &Path) -> Vec<(String, String, String)> {
+/// `<results>/<prefix><scenario>-<time>/checks.json`: scenario, check, status.
+pub(crate) fn checks(results: &Path, prefix: &str) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(results).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        let rest = name.strip_prefix("authorization-server-").unwrap();
-        let at = rest.find("-20").unwrap();
+        let rest = name.strip_prefix(prefix).unwrap();
+        let at = rest.len() - "-2026-11-21T16-34-31-778Z".len();
         let text = fs::read_to_string(entry.path().join("checks.json")).unwrap();
         let listed: Value = serde_json::from_str(&text).unwrap();
         for check in listed.as_array().unwrap() {

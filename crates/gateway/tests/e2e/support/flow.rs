@@ -123,6 +123,15 @@ impl Flow {
         self.log_in_at(&self.authorization_url(resource), user).await
     }
 
+    /// A whole login in a browser of its own, as `user`, that asks for these scopes, and the access token that it brings.
+    pub(crate) async fn token_for(&mut self, resource: &str, scope: &str, user: u64) -> String {
+        self.person = Person::new(self.http.clone(), &self.issuer);
+        let mut url = Url::parse(&self.authorization_url(resource)).unwrap();
+        url.query_pairs_mut().append_pair("scope", scope);
+        let back = self.log_in_at(url.as_str(), user).await;
+        self.exchange(&back["code"], resource).await.access
+    }
+
     /// A whole login that names no resource.
     pub(crate) async fn log_in_without_resource(&mut self, user: u64) -> BTreeMap<String, String> {
         self.log_in_at(&self.plain_authorization_url(), user).await

@@ -31,7 +31,12 @@ impl Process {
     }
 
     /// Waits until `url` answers 200.
-    pub(crate) async fn ready(mut self, url: &str) -> Self {
+    pub(crate) async fn ready(self, url: &str) -> Self {
+        self.answering(url, 200).await
+    }
+
+    /// Waits until `url` answers with this status.
+    pub(crate) async fn answering(mut self, url: &str, status: u16) -> Self {
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(2))
@@ -39,7 +44,7 @@ impl Process {
             .unwrap();
         for _ in 0..600 {
             if let Ok(answer) = client.get(url).send().await
-                && answer.status() == 200
+                && answer.status() == status
             {
                 return self;
             }

@@ -13,6 +13,8 @@ use super::{
 
 /// The domain of these tests.
 pub(crate) const DOMAIN: &str = "gateway.test";
+/// Who has a name below it: the auth-server, the sample, and servers of others.
+pub(crate) const NAMES: [&str; 4] = ["auth", "echo", "memory", "everything"];
 
 /// Where Traefik listens.
 #[derive(Clone, Copy)]
@@ -38,8 +40,20 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) verifier: &'a [String],
     pub(crate) echo: &'a str,
     pub(crate) front: Front,
+    pub(crate) beside: &'a Beside,
     /// Whether the endpoints of clients without metadata are on the protected host too.
     pub(crate) legacy_endpoints: bool,
+}
+
+/// What is there besides what is shipped: a server that is none of ours, with its routes and what they are told.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// Whether the sample has what the official conformance suite asks for.
+    pub(crate) exercises: bool,
+    /// What the file of its routes is called, and what is in it.
+    pub(crate) routes: Option<(&'static str, String)>,
+    /// What Traefik's environment has for them.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 /// How Traefik is set up beyond what is shipped, as the deployment guide has it.
@@ -86,6 +100,9 @@ impl Traefik {
         let text = fs::read_to_string(config.join(file)).unwrap();
         assert!(text.contains(from), "{from} in {file}");
         fs::write(config.join(file), text.replacen(from, to, 1)).unwrap();
+        if let Some((name, routes)) = &upstreams.beside.routes {
+            fs::write(config.join("dynamic").join(name), routes).unwrap();
+        }
         Self::run(directory, ports, upstreams, &config).await
     }
 
@@ -122,6 +139,7 @@ impl Traefik {
             verifier: &gateway,
             echo: &echo,
             front: Front::Shipped,
+            beside: &Beside::default(),
             legacy_endpoints: false,
         };
         Self::run(directory, ground.ports, &upstreams, &config).await
@@ -142,7 +160,14 @@ impl Traefik {
                 .env("PING_ADDRESS", format!("127.0.0.1:{}", ports.ping))
                 .env("AUTH_URL", &upstreams.auth[0])
                 .env("VERIFIER_URL", &upstreams.verifier[0])
-                .env("ECHO_URL", upstreams.echo);
+                .env("ECHO_URL", upstreams.echo)
+                .envs(
+                    upstreams
+                        .beside
+                        .environment
+                        .iter()
+                        .map(|(name, value)| (name, value)),
+                );
         };
         let mut script = Command::new("/bin/sh");
         script.arg(config.join("certificate.sh"));

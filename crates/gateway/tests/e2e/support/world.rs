@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::Command, time::Duration};
 use mcp_gateway_sandbox::{
     Running,
     github::{Options, StandInGithub},
-    mcp::{Recorder, RunningSample, SampleServer},
+    mcp::{self, Recorder, RunningSample, SampleServer},
 };
 use mcp_gateway_store::testing::{RedisServer, RedisSetup};
 use tempfile::TempDir;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::{
     news::heard_by,
     process::{Process, free_port},
-    traefik::{DOMAIN, Front, Ports, Traefik, Upstreams, deploy},
+    traefik::{Beside, DOMAIN, Front, NAMES, Ports, Traefik, Upstreams, deploy},
 };
 
 /// Which processes the gateway consists of.
@@ -56,6 +56,24 @@ impl World {
         Self::build(layout, |_| Settings::new(), Front::BehindAProxy).await
     }
 
+    /// Starts everything with a sample that has what the official conformance suite asks for.
+    pub(crate) async fn exercised(layout: Layout) -> Self {
+        let beside = Beside {
+            exercises: true,
+            ..Beside::default()
+        };
+        Self::build_beside(layout, |_| Settings::new(), Front::Shipped, &beside).await
+    }
+
+    /// Starts everything with a server of somebody else's beside it, and this configuration file.
+    pub(crate) async fn beside(layout: Layout, beside: &Beside, file: impl Fn(&Ground) -> String) -> Self {
+        let settings = |ground: &Ground| {
+            std::fs::write(ground.directory.path().join("gateway.toml"), file(ground)).unwrap();
+            vec![("GATEWAY_CONFIG", "gateway.toml".to_owned())]
+        };
+        Self::build_beside(layout, settings, Front::Shipped, beside).await
+    }
+
     /// Starts everything with further settings of the gateway.
     pub(crate) async fn start_with(layout: Layout, settings: &[(&'static str, &str)]) -> Self {
         let own = |_: &Ground| {
@@ -81,12 +99,21 @@ impl World {
     }
 
     async fn build(layout: Layout, settings: impl Fn(&Ground) -> Settings, front: Front) -> Self {
+        Self::build_beside(layout, settings, front, &Beside::default()).await
+    }
+
+    async fn build_beside(
+        layout: Layout,
+        settings: impl Fn(&Ground) -> Settings,
+        front: Front,
+        beside: &Beside,
+    ) -> Self {
         let redis = RedisServer::with(RedisSetup {
             acl: users(),
             persistent: true,
             ..RedisSetup::default()
         });
-        let ground = Ground::prepare(redis);
+        let ground = Ground::prepare(redis, beside.exercises);
         let settings = settings(&ground);
         let operator = [ground.auth_settings(), ground.common(), settings.clone()].concat();
         let (auths, verifiers) = match layout {
@@ -121,6 +148,7 @@ impl World {
             verifier: &verifier_urls,
             echo: &echo,
             front,
+            beside,
             legacy_endpoints: settings.contains(&("LEGACY_ENDPOINTS", "true".to_owned())),
         };
         let traefik = Traefik::start(ground.directory.path(), ground.ports, &upstreams).await;
@@ -134,7 +162,7 @@ impl World {
             persistent: true,
             ..RedisSetup::default()
         });
-        let ground = Ground::prepare(redis);
+        let ground = Ground::prepare(redis, false);
         std::fs::write(ground.directory.path().join(".env"), env_file(&ground)).unwrap();
         let github = ground.github_settings();
         let (process, url) = ground.spawn("serve", &[&github]).await;
@@ -207,6 +235,11 @@ impl World {
         heard_by(self.verifiers, &self.redis, &self.observer).await;
     }
 
+    /// The address of the protected server past Traefik and the gateway.
+    pub(crate) fn backend_url(&self) -> String {
+        self.sample.url()
+    }
+
     /// What the protected server received.
     pub(crate) fn backend(&self) -> Recorder {
         self.sample.recorder()
@@ -216,15 +249,16 @@ impl World {
     pub(crate) fn http(&self) -> reqwest::Client {
         let ca = std::fs::read(&self.traefik.ca).unwrap();
         let here = SocketAddr::from(([127, 0, 0, 1], self.ports.https));
-        reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
-            .resolve(&format!("auth.{DOMAIN}"), here)
-            .resolve(&format!("echo.{DOMAIN}"), here)
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap()
+            .timeout(Duration::from_secs(20));
+        let hosts = NAMES.map(|name| format!("{name}.{DOMAIN}"));
+        let builder = hosts
+            .iter()
+            .fold(builder, |builder, host| builder.resolve(host, here));
+        builder.build().unwrap()
     }
 
     /// Has an operator's command done; answers what it wrote to standard output.
@@ -270,14 +304,18 @@ impl Ground {
         mcp_url(self.ports)
     }
 
-    fn prepare(redis: RedisServer) -> Self {
+    fn prepare(redis: RedisServer, exercises: bool) -> Self {
+        let sample = mcp::Options {
+            exercises,
+            ..mcp::Options::default()
+        };
         let options = Options::default();
         let app = (options.client_id.clone(), options.client_secret.clone());
         Self {
             directory: tempfile::tempdir().unwrap(),
             ports: Ports::free(),
             redis,
-            sample: SampleServer::default().start().unwrap(),
+            sample: SampleServer::new(sample).start().unwrap(),
             app,
             github: StandInGithub::new(options).start().unwrap(),
         }
