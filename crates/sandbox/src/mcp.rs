@@ -35,7 +35,7 @@ pub use caller::Caller;
 pub use protection::{Guard, Need, Protection, Refusal};
 pub use recorder::{Recorded, Recorder};
 
-use exercises::Offer;
+use exercises::{Changes, Offer};
 use hold::Holds;
 use tools::Tools;
 
@@ -72,8 +72,9 @@ impl SampleServer {
         // an empty list lets every host in
         config.allowed_hosts = options.allowed_hosts;
         let holds = Holds::default();
+        let changes = options.exercises.then(Changes::default);
         let service = StreamableHttpService::new(
-            move || Ok(Offer::new(Tools::new(holds.clone()), options.exercises)),
+            move || Ok(Offer::new(Tools::new(holds.clone()), changes.clone())),
             Arc::new(LocalSessionManager::default()),
             config,
         );

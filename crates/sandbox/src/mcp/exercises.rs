@@ -3,6 +3,7 @@
 //! show that nothing of MCP is lost on the way through a gateway.
 
 mod ask;
+mod changes;
 mod handler;
 mod offers;
 mod rounds;
@@ -15,6 +16,7 @@ use rmcp::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+pub(super) use changes::Changes;
 pub(super) use handler::Offer;
 
 /// One red pixel.
@@ -53,7 +55,10 @@ fn tools() -> Vec<Tool> {
     let rounds = rounds::NAMES
         .iter()
         .map(|name| (*name, "Asks back, and goes on with the answers"));
-    let all = plain.chain(TALKING).chain(rounds);
+    let changes = changes::NAMES
+        .iter()
+        .map(|name| (*name, "Says that a list has changed"));
+    let all = plain.chain(TALKING).chain(rounds).chain(changes);
     all.filter_map(|(name, does)| tool(name, does)).collect()
 }
 

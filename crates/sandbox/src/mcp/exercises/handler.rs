@@ -14,13 +14,16 @@ use rmcp::{
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
         PaginatedRequestParams, ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse,
         ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams,
-        SubscribeRequestMethod, SubscribeRequestParams, Tool, UnsubscribeRequestMethod,
+        SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestMethod,
         UnsubscribeRequestParams,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 
-use super::offers;
+use super::{
+    changes::{self, Changes, Hearing},
+    offers,
+};
 use crate::mcp::tools::Tools;
 
 type Context = RequestContext<RoleServer>;
@@ -32,19 +35,21 @@ pub(crate) struct Offer {
     exercises: Option<Exercises>,
 }
 
-/// What a session has set.
-#[derive(Clone, Debug, Default)]
+/// What a session has set, and what it hears.
+#[derive(Clone, Debug)]
 struct Exercises {
     level: Arc<Mutex<Option<LoggingLevel>>>,
+    hearing: Hearing,
 }
 
 impl Offer {
     /// The sample's tools, with the exercises or without.
-    pub(in crate::mcp) fn new(tools: Tools, exercises: bool) -> Self {
-        Self {
-            tools,
-            exercises: exercises.then(Exercises::default),
-        }
+    pub(in crate::mcp) fn new(tools: Tools, exercises: Option<Changes>) -> Self {
+        let exercises = exercises.map(|changes| Exercises {
+            level: Arc::default(),
+            hearing: Hearing::of(changes),
+        });
+        Self { tools, exercises }
     }
 
     /// The exercises, where they are offered; a method that there is nothing for otherwise is none.
@@ -53,8 +58,10 @@ impl Offer {
         self.exercises.as_ref().ok_or_else(none)
     }
 
-    fn is_exercise(&self, tool: &str) -> bool {
-        self.exercises.is_some() && super::tools().iter().any(|other| other.name == tool)
+    /// The exercises, if this is one of their tools.
+    fn exercise(&self, tool: &str) -> Option<&Exercises> {
+        let is_one = |_: &&Exercises| super::tools().iter().any(|other| other.name == tool);
+        self.exercises.as_ref().filter(is_one)
     }
 }
 
@@ -64,7 +71,9 @@ impl ServerHandler for Offer {
         if self.exercises.is_some() {
             info.capabilities = ServerCapabilities::builder()
                 .enable_tools()
+                .enable_tool_list_changed()
                 .enable_prompts()
+                .enable_prompts_list_changed()
                 .enable_resources()
                 .enable_resources_subscribe()
                 .enable_logging()
@@ -97,11 +106,13 @@ impl ServerHandler for Offer {
         request: CallToolRequestParams,
         context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
-        if !self.is_exercise(&request.name) {
-            return self.tools.call_tool(request, context).await;
+        match self.exercise(&request.name) {
+            None => self.tools.call_tool(request, context).await,
+            Some(exercises) if changes::NAMES.contains(&&*request.name) => {
+                exercises.hearing.trigger(&request.name, &context).await
+            }
+            Some(exercises) => super::call(&request, &context, exercises.level()).await,
         }
-        let level = self.exercises.as_ref().and_then(Exercises::level);
-        super::call(&request, &context, level).await
     }
 
     async fn list_prompts(
@@ -167,6 +178,17 @@ impl ServerHandler for Offer {
     ) -> Result<(), ErrorData> {
         self.exercises::<UnsubscribeRequestMethod>()?;
         offers::known(&request.uri)
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        self.exercises.as_ref().map(|_| requested.clone())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        if let Some(exercises) = &self.exercises {
+            exercises.hearing.tell(&context).await;
+        }
+        Ok(())
     }
 
     async fn complete(
