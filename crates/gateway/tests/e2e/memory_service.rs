@@ -16,7 +16,7 @@ use crate::support::{
     world::World,
 };
 
-use service::{Caller, KEY, Memory, gateway, shipped};
+use service::{Caller, KEY, Memory, OLD_KEY, gateway, shipped};
 
 /// What is remembered here.
 const FACT: &str = "The door is opened by a token, and by nothing else.";
@@ -118,6 +118,9 @@ async fn a_client_stores_with_write_finds_with_read_and_is_refused_without() {
         .await;
     admin.may(Method::POST, bulk, Some(&tag)).await;
     assert_eq!(reader.may(Method::GET, MEMORIES, None).await["total"], 0);
+    let program = caller(Some(OLD_KEY.to_owned()));
+    is_stored_and_found(&reader, &program).await;
+    program.lacks("admin", Method::POST, bulk, Some(&tag)).await;
 
     // the service's own OAuth is off, and the gateway's documents are on its host
     let registered = writer

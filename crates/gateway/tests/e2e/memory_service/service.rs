@@ -83,11 +83,16 @@ fn settings(directory: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The shipped rule file for the domain of these tests.
+/// The key that programs have from the time before the gateway.
+pub(super) const OLD_KEY: &str = "the-key-that-programs-had-before-the-gateway";
+
+/// The shipped rule file for the domain of these tests, and what the guide says about the key that programs had.
 fn rules(ground: &Ground) -> String {
     let text = shipped("gateway.toml");
     assert!(text.contains("memory.example.com"));
-    text.replace("example.com", &format!("{DOMAIN}:{}", ground.ports.https))
+    let key = format!("mcp_api_key = \"{OLD_KEY}\"\nmcp_api_key_scopes = \"read write\"\n");
+    let resources = "mcp_api_key_resources = \"https://memory.example.com,https://memory.example.com/mcp\"\n";
+    (key + resources + &text).replace("example.com", &format!("{DOMAIN}:{}", ground.ports.https))
 }
 
 /// The gateway in front of it.
