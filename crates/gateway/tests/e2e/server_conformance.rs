@@ -1,5 +1,5 @@
-//! The official MCP conformance suite's scenarios for servers, against the sample server: through Traefik and the gateway, and
-//! past them. Nothing may fail on the way through that passes without; what the sample does not offer is in
+//! The official MCP conformance suite's scenarios for servers, against the sample server: through Traefik and the gateway, where
+//! bodies are not read and where they are, and past them. Nothing may fail on the way through that passes without; what the sample does not offer is in
 //! `tests/conformance/server-baseline.json` with the reason, and must still fail.
 
 use std::{
@@ -20,7 +20,8 @@ use crate::{
         flow::Flow,
         person::OCTOCAT,
         relay::Relay,
-        world::{Layout, World},
+        traefik::{Beside, DOMAIN, deploy},
+        world::{Ground, Layout, World},
     },
 };
 
@@ -147,47 +148,98 @@ async fn run(url: &str, revision: &str, results: &Path) -> Run {
     Run::of(checks(results, "server-"), format!("{url}\n{summary}"))
 }
 
-/// Runs the suite both ways, and holds it against the baseline.
-async fn passes(revision: &str) {
-    let world = World::exercised(Layout::Apart(1)).await;
-    let mcp_url = world.mcp_url();
-    let mut flow = Flow::register(world.http(), &world.issuer()).await;
-    let token = flow.token_for(&mcp_url, "write", OCTOCAT).await;
-    let origin = Url::parse(&mcp_url).unwrap().origin().ascii_serialization();
-    let through = Relay::start(
-        world.http(),
-        &origin,
-        vec![("authorization", format!("Bearer {token}"))],
-    );
+/// The sample has a second name, where the verifier reads each body.
+const RULES: &str = "scopes = [\"read\", \"write\"]
+default_scopes = [\"read\"]
+rule = [{ tools = [\"test_*\"], scopes = [\"write\"] }]";
+
+fn second_name() -> (&'static str, String) {
+    let sample = fs::read_to_string(deploy().join("traefik/dynamic/echo.yml")).unwrap();
+    let routers = sample.split("\n  services:").next().unwrap();
+    let routers = routers.replace("echo", "everything");
+    let routers = routers.replace("service: everything", "service: echo");
+    (
+        "everything.yml",
+        routers.replace("[mcp-auth]", "[mcp-auth-body]") + "\n",
+    )
+}
+
+/// Its two addresses: without rules, and with them.
+fn addresses(https: u16) -> [String; 2] {
+    ["echo", "everything"].map(|name| format!("https://{name}.{DOMAIN}:{https}/mcp"))
+}
+
+async fn world() -> World {
+    let beside = Beside {
+        exercises: true,
+        routes: Some(second_name()),
+        environment: Vec::new(),
+    };
+    let file = |ground: &Ground| {
+        let [plain, ruled] = addresses(ground.ports.https);
+        format!("[[resource]]\nuri = \"{plain}\"\n[[resource]]\nuri = \"{ruled}\"\n{RULES}\n")
+    };
+    World::beside(Layout::Apart(1), &beside, file).await
+}
+
+/// A way to the sample past everything, with what the gateway says of who is calling.
+fn past(world: &World) -> Relay {
     let identity = [
         ("x-user-id", "583231"),
         ("x-user-name", "octocat"),
-        ("x-auth-client", flow.client_id()),
+        ("x-auth-client", "suite"),
         ("x-auth-scope", "write"),
     ];
     let identity = identity.map(|(name, value)| (name, value.to_owned()));
     let http = Client::builder().no_proxy().build().unwrap();
-    let direct = Relay::start(http, &world.backend_url(), identity.to_vec());
+    Relay::start(http, &world.backend_url(), identity.to_vec())
+}
 
-    let directory_of = |way: &str| world.directory.path().join("conformance").join(way);
-    let (direct_url, through_url) = (direct.at("/mcp"), through.at("/mcp"));
-    let (direct_results, through_results) = (directory_of("direct"), directory_of("through"));
-    let (offered, direct, through, version) = tokio::join!(
-        offered(revision),
-        run(&direct_url, revision, &direct_results),
-        run(&through_url, revision, &through_results),
-        output(&["--version"]),
-    );
+/// A way to the sample through Traefik and the gateway, with a token.
+async fn through(world: &World, address: &str) -> Relay {
+    let mut flow = Flow::register(world.http(), &world.issuer()).await;
+    let token = flow.token_for(address, "write", OCTOCAT).await;
+    let origin = Url::parse(address).unwrap().origin().ascii_serialization();
+    let token = ("authorization", format!("Bearer {token}"));
+    Relay::start(world.http(), &origin, vec![token])
+}
+
+/// Runs the suite each way, and holds it against the baseline.
+async fn passes(revision: &str) {
+    let world = world().await;
+    let [plain, ruled] = addresses(world.ports.https);
+    let ways = [
+        past(&world),
+        through(&world, &plain).await,
+        through(&world, &ruled).await,
+    ];
+    let results = world.directory.path().join("conformance");
+    let runs = ways
+        .iter()
+        .zip(["past", "plain", "ruled"])
+        .map(async |(way, name)| {
+            let url = way.at("/mcp");
+            run(&url, revision, &results.join(name)).await
+        });
+    let runs = futures_util::future::join_all(runs).await;
+    let [direct, plain, ruled] = &runs[..] else {
+        panic!("there are three ways");
+    };
+
     let text = fs::read_to_string(directory().join("server-baseline.json")).unwrap();
     let baseline = Baseline::read(&text, revision).unwrap();
+    let version = output(&["--version"]).await;
     assert_eq!(
         baseline.suite,
         version.trim(),
         "the baseline is for another suite"
     );
+    let offered = offered(revision).await;
     assert!(offered.len() > 30, "{offered:?}");
-    let judged = judge(&offered, &direct, &through, &baseline);
-    judged.unwrap_or_else(|error| panic!("{error}"));
+    for run in [plain, ruled] {
+        let judged = judge(&offered, direct, run, &baseline);
+        judged.unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 #[tokio::test]

@@ -56,16 +56,7 @@ impl World {
         Self::build(layout, |_| Settings::new(), Front::BehindAProxy).await
     }
 
-    /// Starts everything with a sample that has what the official conformance suite asks for.
-    pub(crate) async fn exercised(layout: Layout) -> Self {
-        let beside = Beside {
-            exercises: true,
-            ..Beside::default()
-        };
-        Self::build_beside(layout, |_| Settings::new(), Front::Shipped, &beside).await
-    }
-
-    /// Starts everything with a server of somebody else's beside it, and this configuration file.
+    /// Starts everything with something beside it, and this configuration file.
     pub(crate) async fn beside(layout: Layout, beside: &Beside, file: impl Fn(&Ground) -> String) -> Self {
         let settings = |ground: &Ground| {
             std::fs::write(ground.directory.path().join("gateway.toml"), file(ground)).unwrap();
