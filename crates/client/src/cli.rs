@@ -10,13 +10,14 @@ mod kept;
 mod login;
 mod options;
 mod output;
+mod parse;
 #[cfg(feature = "service")]
 mod serve;
 mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use failure::Failure;
@@ -105,10 +106,9 @@ impl Cli {
             Err(failure) => {
                 match failure {
                     // what was found, and what the tool says, has been written already
-                    Failure::Faults => {}
+                    Failure::Faults | Failure::Left => {}
                     Failure::Tool if json => {}
-                    _ if json => output::say_json(&failure.json()),
-                    _ => output::complain(&failure.to_string()),
+                    _ => output::fail(&failure, json),
                 }
                 failure.exit_code()
             }
@@ -128,20 +128,10 @@ impl Cli {
             #[cfg(feature = "service")]
             Command::Serve(args) => serve::run(*args).await,
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Self::command(), "mcp-oauth", &mut std::io::stdout());
+                clap_complete::generate(shell, &mut parse::command(), "mcp-oauth", &mut std::io::stdout());
                 Ok(())
             }
             Command::Conformance(args) => conformance::run(args).await.map_err(Failure::runtime),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
     }
 }

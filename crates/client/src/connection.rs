@@ -33,8 +33,13 @@ mod attempts;
 mod device;
 mod logout;
 mod obtain;
+mod turn;
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, PoisonError},
+};
 
 use mcp_gateway_model::{
     clock::{Clock, SystemClock},
@@ -45,7 +50,7 @@ use reqwest::{
     Request, Response,
     header::{self, HeaderValue},
 };
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::{Mutex, OnceCell, RwLock};
 use url::Url;
 
 pub use agent::{Assertions, DeviceGuide, UserAgent, UserAgentFault};
@@ -55,9 +60,9 @@ pub use logout::LoggedOut;
 use crate::{
     authorize::AuthorizeFault,
     credentials::{Credentials, Grant, KeepFault, MemoryKeep},
-    discover::DiscoverFault,
+    discover::{Challenge, DiscoverFault},
     extensions::{
-        BadKey,
+        self, BadKey,
         assertion::AssertionKey,
         dpop::{DPOP, DpopKey},
         enterprise::Enterprise,
@@ -67,6 +72,9 @@ use crate::{
     token::{TokenFault, TokenType},
     words::copy,
 };
+
+/// The most demands for scopes that are remembered; after that many, no more are met.
+const REFUSED: usize = 64;
 
 /// Where tokens come from.
 pub enum Means {
@@ -83,6 +91,13 @@ pub enum Means {
     Enterprise(Arc<Enterprise>),
     /// From a login before this: what is kept is used and refreshed, and nobody is asked.
     Kept,
+}
+
+impl Means {
+    /// Whether a new token can be had without a person.
+    pub(crate) const fn needs_nobody(&self) -> bool {
+        matches!(self, Self::Client | Self::Workload(_) | Self::Enterprise(_))
+    }
 }
 
 /// What is used right now.
@@ -113,6 +128,8 @@ impl AccessToken {
 pub struct Connection {
     server: Url,
     http: Http,
+    /// The way to what the server's documents name.
+    beyond: OnceCell<Http>,
     profile: Arc<Profile>,
     means: Means,
     key: Option<AssertionKey>,
@@ -120,7 +137,12 @@ pub struct Connection {
     credentials: Credentials,
     clock: Arc<dyn Clock>,
     live: RwLock<Option<Arc<Live>>>,
+    /// Who changes what is kept.
     turn: Mutex<()>,
+    /// Who logs in.
+    login_turn: Mutex<()>,
+    /// The scopes that were asked for once more, and were not enough.
+    refused: std::sync::Mutex<HashSet<String>>,
 }
 
 impl Connection {
@@ -130,6 +152,7 @@ impl Connection {
         Self {
             server,
             http,
+            beyond: OnceCell::new(),
             profile,
             means,
             key: None,
@@ -138,6 +161,8 @@ impl Connection {
             clock: Arc::new(SystemClock),
             live: RwLock::default(),
             turn: Mutex::default(),
+            login_turn: Mutex::default(),
+            refused: std::sync::Mutex::default(),
         }
     }
 
@@ -175,10 +200,27 @@ impl Connection {
         &self.server
     }
 
+    /// The extension of MCP by which its tokens come, which a client tells servers of
+    /// ([MCP authorization extensions](https://github.com/modelcontextprotocol/ext-auth)).
+    #[must_use]
+    pub const fn extension(&self) -> Option<&'static str> {
+        match self.means {
+            Means::Client => Some(extensions::CLIENT_CREDENTIALS),
+            Means::Enterprise(_) => Some(extensions::enterprise::EXTENSION),
+            _ => None,
+        }
+    }
+
     /// The way there, to build requests with.
     #[must_use]
     pub const fn http(&self) -> &Http {
         &self.http
+    }
+
+    /// The way to what others name: the server's documents, and those that they lead to.
+    async fn beyond(&self) -> &Http {
+        let beyond = async || self.http.for_documents_of(&self.server).await;
+        self.beyond.get_or_init(beyond).await
     }
 
     /// Makes a call with the token that it needs. A 401 is answered by refreshing or by a login, a 403 that names scopes by a
@@ -200,6 +242,10 @@ impl Connection {
             let response = self.send(copy, live.as_deref()).await?;
             match attempts.next(&response, live.is_some()) {
                 Next::Hand => return Ok(response),
+                Next::Refused(scope) => {
+                    self.note_refused(scope);
+                    return Ok(response);
+                }
                 Next::SendAgain => {}
                 Next::Renew {
                     challenge,
@@ -210,6 +256,7 @@ impl Connection {
                             .await?,
                     );
                 }
+                Next::StepUp(challenge) if self.was_refused(&challenge) => return Ok(response),
                 Next::StepUp(challenge) => match self.step_up(live.as_deref(), &challenge).await? {
                     Some(stepped) => live = Some(stepped),
                     None => return Ok(response),
@@ -218,12 +265,15 @@ impl Connection {
         }
     }
 
-    /// A token that is good for a while, refreshed if it is time. `None` when there is none, and a login is needed.
+    /// A token that is good for a while, renewed if it is time. `None` when there is none, and a person has to log in.
     ///
     /// # Errors
-    /// [`ConnectionFault`] when it has ended and the server that could refresh it does not answer.
+    /// [`ConnectionFault`] when it has ended and the server that could renew it does not answer, or gives none.
     pub async fn access_token(&self) -> Result<Option<AccessToken>, ConnectionFault> {
-        let live = self.current().await?;
+        let live = match self.current().await? {
+            None if self.means.needs_nobody() => Some(self.begin_again().await?),
+            live => live,
+        };
         Ok(live.as_deref().map(AccessToken::of))
     }
 
@@ -232,8 +282,25 @@ impl Connection {
     /// # Errors
     /// [`ConnectionFault`] says why there is none.
     pub async fn login(&self) -> Result<AccessToken, ConnectionFault> {
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         let live = self.begin_again().await?;
         Ok(AccessToken::of(&live))
+    }
+
+    /// Remembers that more was asked for in vain, so that the next call does not ask for the same.
+    fn note_refused(&self, scope: String) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < REFUSED {
+            refused.insert(scope);
+        }
+    }
+
+    fn was_refused(&self, challenge: &Challenge) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.len() >= REFUSED || challenge.scope().is_some_and(|scope| refused.contains(scope))
     }
 
     async fn send(&self, mut request: Request, live: Option<&Live>) -> Result<Response, ConnectionFault> {
@@ -302,4 +369,9 @@ pub enum ConnectionFault {
     /// The client has to be known to the authorization server beforehand.
     #[error("the client is not registered with \"{0}\": enter its client id there")]
     NotPreRegistered(String),
+    /// The tokens must be bound to a key, and the authorization server binds none.
+    #[error(
+        "tokens for this server must be bound to a key (DPoP), and \"{0}\" does not do that: its operator has to mend it"
+    )]
+    NotBound(String),
 }

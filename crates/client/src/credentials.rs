@@ -9,7 +9,10 @@ mod memory;
 use std::{any::Any, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use mcp_gateway_model::{scope::ScopeSet, secret::Secret};
+use mcp_gateway_model::{
+    scope::ScopeSet,
+    secret::{Digest, Secret},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
@@ -128,6 +131,12 @@ pub struct Grant {
 const GRANT: &str = "grant ";
 const CLIENT: &str = "client ";
 
+/// The name of an identity. What stands behind the last space is a digest: no issuer and no id, whatever is in them, make the
+/// name of others.
+fn client(issuer: &str, client_id: &str) -> String {
+    format!("{CLIENT}{issuer} {}", Digest::of(client_id.as_bytes()))
+}
+
 /// Grants and identities in a [`Keep`].
 #[derive(Clone, Debug)]
 pub struct Credentials(Arc<dyn Keep>);
@@ -177,30 +186,56 @@ impl Credentials {
         Ok(grants)
     }
 
-    /// Who the client is to `issuer`, and to no other.
+    /// Who the client is to `issuer` by the name of `client_id`.
     ///
     /// # Errors
     /// [`KeepFault`].
-    pub async fn identity(&self, issuer: &str) -> Result<Option<Identity>, KeepFault> {
-        let found: Option<Identity> = self.read(&format!("{CLIENT}{issuer}")).await?;
-        Ok(found.filter(|identity| identity.issuer == issuer))
+    pub async fn identity(&self, issuer: &str, client_id: &str) -> Result<Option<Identity>, KeepFault> {
+        let found: Option<Identity> = self.read(&client(issuer, client_id)).await?;
+        Ok(found.filter(|identity| identity.issuer == issuer && identity.client_id == client_id))
     }
 
-    /// Keeps who the client is to an issuer.
+    /// All that the client is to `issuer`, and to no other: grants need what they were given to.
+    ///
+    /// # Errors
+    /// [`KeepFault`].
+    pub async fn identities(&self, issuer: &str) -> Result<Vec<Identity>, KeepFault> {
+        let mut names = self.0.names().await?;
+        names.sort();
+        let all = format!("{CLIENT}{issuer} ");
+        let mut identities = Vec::new();
+        for name in names.iter().filter(|name| name.starts_with(&all)) {
+            let found: Option<Identity> = self.read(name).await?;
+            identities.extend(found.filter(|identity| identity.issuer == issuer));
+        }
+        Ok(identities)
+    }
+
+    /// Keeps who the client is to an issuer, beside what else it is there.
     ///
     /// # Errors
     /// [`KeepFault`].
     pub async fn save_identity(&self, identity: &Identity) -> Result<(), KeepFault> {
-        self.write(&format!("{CLIENT}{}", identity.issuer), identity)
+        self.write(&client(&identity.issuer, &identity.client_id), identity)
             .await
     }
 
-    /// Forgets who the client is to `issuer`.
+    /// Forgets who the client is to an issuer.
     ///
     /// # Errors
     /// [`KeepFault`].
-    pub async fn remove_identity(&self, issuer: &str) -> Result<(), KeepFault> {
-        self.0.remove(&format!("{CLIENT}{issuer}")).await
+    pub async fn remove_identity(&self, identity: &Identity) -> Result<(), KeepFault> {
+        self.0
+            .remove(&client(&identity.issuer, &identity.client_id))
+            .await
+    }
+
+    /// Waits for the turn to log in to `server`. Whoever only refreshes does not wait for it: a person may take their time.
+    ///
+    /// # Errors
+    /// [`KeepFault`].
+    pub async fn hold_login(&self, server: &Url) -> Result<Held, KeepFault> {
+        self.0.hold(&format!("login {server}")).await
     }
 
     /// Waits for the turn to change what is kept for `server`.

@@ -48,15 +48,15 @@ pub struct Discovered {
     pub origin: Origin,
 }
 
-/// Finds the authorization server of `server`. `challenge` is what came with its 401; `preferred` is the issuer that is
-/// taken where the resource names several, else it is the first.
+/// Finds the authorization server of `server`. `challenge` is what came with its 401; where the resource names several issuers,
+/// the first of `preferred` that is among them is taken, else its own first.
 ///
 /// # Errors
 /// [`DiscoverFault`] says what is missing or wrong, the trail where.
 pub async fn discover(
     http: &Http,
     server: &Url,
-    (challenge, preferred): (Option<&Challenge>, Option<&str>),
+    (challenge, preferred): (Option<&Challenge>, &[&str]),
     trail: &mut Trail,
 ) -> Result<Discovered, DiscoverFault> {
     let Some(metadata) = resource::resource(http, server, challenge, trail).await? else {
@@ -76,8 +76,10 @@ pub async fn discover(
         });
     };
     let issuers = &metadata.authorization_servers;
-    let known = issuers.iter().find(|issuer| Some(issuer.as_str()) == preferred);
-    let issuer = known.or(issuers.first()).map(String::as_str).unwrap_or_default();
+    let mut preferred = preferred.iter().copied();
+    let known = preferred.find(|known| issuers.iter().any(|issuer| issuer == known));
+    let first = issuers.first().map(String::as_str);
+    let issuer = known.or(first).unwrap_or_default();
     let found = server::server(http, issuer, trail).await?;
     Ok(Discovered {
         resource: metadata.resource.clone(),

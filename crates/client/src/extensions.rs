@@ -6,6 +6,9 @@ pub mod dpop;
 pub mod enterprise;
 mod jws;
 
+/// What a client that acts for itself says of that to MCP servers (OAuth client credentials).
+pub const CLIENT_CREDENTIALS: &str = "io.modelcontextprotocol/oauth-client-credentials";
+
 /// A key that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKey {

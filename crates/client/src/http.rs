@@ -2,17 +2,19 @@
 
 mod answer;
 mod fault;
+mod inside;
 mod names;
 mod targets;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use mcp_gateway_model::issuer::is_loopback;
 use reqwest::{
-    Certificate, Client, Method, Request, Response,
+    Certificate, Client, ClientBuilder, Method, Request, Response,
     header::{self, HeaderValue},
     redirect::Policy,
 };
@@ -73,6 +75,10 @@ pub struct Http {
     open: Client,
     /// For the allowed networks only.
     inside: Option<Client>,
+    /// For this machine: never by way of a proxy.
+    here: Arc<OnceLock<Client>>,
+    /// Whether nothing inside of a network is asked.
+    keeps_outside: bool,
     settings: Arc<Settings>,
 }
 
@@ -95,8 +101,21 @@ impl Http {
         Ok(Self {
             open,
             inside,
+            here: Arc::default(),
+            keeps_outside: false,
             settings: Arc::new(settings),
         })
+    }
+
+    /// The same for what the documents of `server` name. A server of the public internet does not lead inside of a network
+    /// ([MCP security best practices](https://modelcontextprotocol.io/docs/tutorials/security/security_best_practices#server-side-request-forgery-ssrf)),
+    /// but to what [`Settings::resolve`] names.
+    pub async fn for_documents_of(&self, server: &Url) -> Self {
+        let is_any = matches!(self.settings.targets, Targets::Any { .. });
+        Self {
+            keeps_outside: is_any && !inside::is_inside(server, &self.settings).await,
+            ..self.clone()
+        }
     }
 
     /// The limits.
@@ -188,7 +207,17 @@ impl Http {
     }
 
     async fn send(&self, request: Request) -> Result<Response, HttpFault> {
-        let client = match self.settings.targets.judge(request.url())? {
+        let url = request.url();
+        let reach = self.settings.targets.judge(url)?;
+        let is_named = || {
+            url.domain()
+                .is_some_and(|name| inside::named(name, &self.settings).is_some())
+        };
+        if self.keeps_outside && !is_named() && inside::is_inside(url, &self.settings).await {
+            return Err(RefusedTarget::Inside.into());
+        }
+        let client = match reach {
+            Reach::Open if is_loopback(url) => self.here()?,
             Reach::Open => &self.open,
             Reach::Inside => self
                 .inside
@@ -198,6 +227,16 @@ impl Http {
         client.execute(request).await.map_err(|error| self.fault(&error))
     }
 
+    /// What is sent to this machine is nobody else's to carry, whatever proxies the environment names.
+    fn here(&self) -> Result<&Client, HttpFault> {
+        if let Some(client) = self.here.get() {
+            return Ok(client);
+        }
+        let built = builder(&self.settings).and_then(|builder| built(builder.no_proxy()));
+        let built = built.map_err(|bad| HttpFault::Broken(bad.to_string()))?;
+        Ok(self.here.get_or_init(|| built))
+    }
+
     fn fault(&self, error: &reqwest::Error) -> HttpFault {
         let tells = matches!(self.settings.targets, Targets::Any { .. });
         HttpFault::of(error, tells, self.settings.call)
@@ -205,13 +244,25 @@ impl Http {
 }
 
 fn client(settings: &Settings, names: Option<Arc<CheckedNames>>) -> Result<Client, BadSettings> {
+    let builder = builder(settings)?;
+    built(match names {
+        // a proxy would resolve the names itself
+        Some(names) => builder.no_proxy().pool_max_idle_per_host(0).dns_resolver(names),
+        // the port of the address that is asked stays
+        None => settings.resolve.iter().fold(builder, |builder, (name, address)| {
+            builder.resolve(name, SocketAddr::new(*address, 0))
+        }),
+    })
+}
+
+fn builder(settings: &Settings) -> Result<ClientBuilder, BadSettings> {
     let roots = match &settings.extra_roots {
         Some(pem) => {
             Certificate::from_pem_bundle(pem).map_err(|error| BadSettings::Roots(error.to_string()))?
         }
         None => Vec::new(),
     };
-    let builder = Client::builder()
+    Ok(Client::builder()
         .connect_timeout(settings.connect)
         .read_timeout(settings.idle)
         .redirect(Policy::none())
@@ -219,16 +270,10 @@ fn client(settings: &Settings, names: Option<Arc<CheckedNames>>) -> Result<Clien
         .referer(false)
         .http1_max_headers(HEADERS)
         .user_agent(&settings.user_agent)
-        .tls_certs_merge(roots);
-    let builder = match names {
-        // a proxy would resolve the names itself
-        Some(names) => builder.no_proxy().pool_max_idle_per_host(0).dns_resolver(names),
-        // the port of the address that is asked stays
-        None => settings.resolve.iter().fold(builder, |builder, (name, address)| {
-            builder.resolve(name, SocketAddr::new(*address, 0))
-        }),
-    };
-    builder
-        .build()
-        .map_err(|error| BadSettings::Client(fault::chain(&error)))
+        .tls_certs_merge(roots))
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, BadSettings> {
+    let built = builder.build();
+    built.map_err(|error| BadSettings::Client(fault::chain(&error)))
 }

@@ -12,7 +12,7 @@ pub use register::{register, unregister};
 
 use crate::{
     discover::ServerMetadata,
-    http::{Http, HttpFault},
+    http::HttpFault,
     words::{copy, kept},
 };
 
@@ -65,7 +65,8 @@ impl Profile {
 /// Who a program is to one authorization server, by an arrangement beforehand.
 #[derive(Debug)]
 pub struct PreRegistered {
-    /// The issuer that knows it. `None` is the first one that the MCP server names, and no other after that.
+    /// The issuer that knows it. `None` is the first one that the MCP server names, and no other after that: without anything
+    /// kept from before, whoever leads the MCP server says at each start who gets the secret. Name it where there is one.
     pub issuer: Option<String>,
     /// Its id there.
     pub client_id: String,
@@ -129,20 +130,21 @@ impl Identity {
 }
 
 /// Who the program is to `server`, without asking it: pre-registered, or by its metadata document. `bound` is the issuer that
-/// the MCP server named before.
+/// the MCP server named before, and who the program was there.
 ///
 /// # Errors
 /// [`IdentityFault::OtherIssuer`] when it is known to another issuer than this one.
 pub fn known(
     profile: &Profile,
     server: &ServerMetadata,
-    bound: Option<&str>,
+    bound: Option<(&str, &str)>,
 ) -> Result<Option<Identity>, IdentityFault> {
     let issuer = server.issuer.as_str();
     let mut entries = profile.pre_registered.iter();
     if let Some(entry) = entries.find(|entry| entry.issuer.as_deref().is_none_or(|one| one == issuer)) {
-        return match bound.filter(|bound| entry.issuer.is_none() && *bound != issuer) {
-            Some(bound) => Err(IdentityFault::OtherIssuer {
+        let before = bound.filter(|(_, client_id)| entry.issuer.is_none() && *client_id == entry.client_id);
+        return match before.filter(|(bound, _)| *bound != issuer) {
+            Some((bound, _)) => Err(IdentityFault::OtherIssuer {
                 client_id: entry.client_id.clone(),
                 issuer: bound.to_owned(),
                 found: issuer.to_owned(),
@@ -162,27 +164,6 @@ pub fn known(
         redirect_uris: Vec::new(),
         management: None,
     }))
-}
-
-/// Who the program is to `server`, in the order of the specification; `kept` is its registration of before.
-///
-/// # Errors
-/// [`IdentityFault`] when there is no way to be anybody there, or the registration is refused.
-pub async fn choose(
-    http: &Http,
-    (profile, redirect_uri): (&Profile, &str),
-    server: &ServerMetadata,
-    (kept, bound): (Option<Identity>, Option<&str>),
-    now: Timestamp,
-) -> Result<Identity, IdentityFault> {
-    if let Some(known) = known(profile, server, bound)? {
-        return Ok(known);
-    }
-    let kept = kept.filter(|kept| kept.issuer == server.issuer && kept.serves(redirect_uri, now));
-    match kept {
-        Some(kept) => Ok(kept),
-        None => register(http, profile, server, redirect_uri).await,
-    }
 }
 
 fn pre_registered(entry: &PreRegistered, server: &ServerMetadata) -> Identity {
@@ -220,7 +201,7 @@ fn preferred(server: &ServerMetadata, methods: &[AuthMethod]) -> AuthMethod {
 pub enum IdentityFault {
     /// The server has another authorization server than before.
     #[error(
-        "the client \"{client_id}\" is known to \"{issuer}\", but the server now names \"{found}\": enter the client id that it has there"
+        "the client \"{client_id}\" is known to \"{issuer}\", but the server now names \"{found}\": enter the client id that it has there, or log out first if it is the same"
     )]
     OtherIssuer {
         /// The client.
@@ -256,4 +237,16 @@ pub enum IdentityFault {
     /// The answer is no registration.
     #[error("the registration endpoint {0} answers with something that is no registration")]
     Malformed(String),
+}
+
+impl IdentityFault {
+    /// Whether trying again a little later may help.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { fault, .. } => fault.is_passing(),
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            _ => false,
+        }
+    }
 }

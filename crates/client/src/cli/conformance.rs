@@ -141,7 +141,8 @@ fn means(scenario: &str, http: &Http, context: Context) -> Result<Means, Conform
             identity: public(&issuer, client_id),
             issuer,
             token_endpoint: endpoint,
-            id_token: Secret::presented(id_token),
+            key: None,
+            id_token: Arc::new(Given(id_token)),
         };
         return Ok(Means::Enterprise(Arc::new(enterprise)));
     }
@@ -164,7 +165,7 @@ fn public(issuer: &str, client_id: String) -> Identity {
     }
 }
 
-/// What the suite gives as the platform's word.
+/// What the suite gives as the word of the platform, or of the identity provider.
 struct Given(String);
 
 #[async_trait]

@@ -8,7 +8,7 @@ use mcp_gateway_client::doctor::{self, Look, Step};
 use super::{
     failure::Failure,
     options::{Options, ServerUrl},
-    output::{progress, say, say_json},
+    output::{progress, say_json, say_painted},
 };
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -51,7 +51,7 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> Result<(), Fail
     if options.json {
         say_json(&report);
     } else {
-        say(doctor::render(&report, look(args.steps)).trim_end());
+        say_painted(doctor::render(&report, look(args.steps)).trim_end());
     }
     if report.ok { Ok(()) } else { Err(Failure::Faults) }
 }

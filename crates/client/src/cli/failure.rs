@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Unreachable(String),
     /// Faults were found: 1. They have been written already.
     Faults,
+    /// Something could not be ended at a server: 1. It has been written already.
+    Left,
     /// The tool says that it failed: 4. What it says has been written already.
     Tool,
 }
@@ -28,7 +30,7 @@ impl Failure {
     /// The process's exit code.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Runtime(_) | Self::Faults => 1,
+            Self::Runtime(_) | Self::Faults | Self::Left => 1,
             Self::Usage(_) | Self::Unreachable(_) => 2,
             Self::LoginNeeded(_) => 3,
             Self::Tool => 4,
@@ -47,6 +49,7 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Unreachable(_) => "unreachable",
             Self::Faults => "faults",
+            Self::Left => "left",
             Self::LoginNeeded(_) => "login_needed",
             Self::Tool => "tool_failed",
         };
@@ -59,6 +62,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Runtime(text) | Self::Usage(text) | Self::Unreachable(text) => f.write_str(text),
             Self::Faults => f.write_str("faults were found"),
+            Self::Left => f.write_str("not all could be ended"),
             Self::LoginNeeded(server) => write!(f, "a login is needed: mcp-oauth login {server}"),
             Self::Tool => f.write_str("the tool says that it failed"),
         }

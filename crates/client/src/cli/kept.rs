@@ -3,8 +3,7 @@
 use clap::Args;
 use mcp_gateway_client::{
     connection::{Connection, LoggedOut, Means},
-    credentials::{Credentials, Grant},
-    identity::IdentityOrigin,
+    credentials::Grant,
     words::shown,
 };
 use mcp_gateway_model::clock::{Clock, SystemClock, Timestamp};
@@ -27,7 +26,9 @@ Several of these may run at once: one of them refreshes, and all get the new tok
 
 pub(super) const LOGOUT_EXAMPLES: &str = "Examples:
   mcp-oauth logout https://mcp.example.com/mcp
-  mcp-oauth logout --all";
+  mcp-oauth logout --all
+
+Exit code 1: a server could not be told to end something. What ends it is kept for another try, unless --forget is given.";
 
 /// Options of `logout`.
 #[derive(Debug, Args)]
@@ -38,6 +39,9 @@ pub(crate) struct LogoutArgs {
     /// Log out of all servers
     #[arg(long)]
     all: bool,
+    /// Forget what is kept here even if the server cannot be told
+    #[arg(long)]
+    forget: bool,
 }
 
 /// A grant for programs, without what opens anything.
@@ -146,8 +150,10 @@ pub(super) async fn logout(options: &Options, args: &LogoutArgs) -> Result<(), F
         let account = Account::of(options, &server).await?;
         let profile = account.profile(&Client::default()).await?;
         let connection = account.connection(&profile, Means::Kept);
-        ended.push(one(&connection, &account).await?);
+        ended.push(one(&connection, args.forget).await?);
     }
+    let is_left = |ended: &Value| ended["problems"].as_array().is_some_and(|all| !all.is_empty());
+    let has_failed = ended.iter().any(is_left);
     if options.json {
         say_json(&ended);
     } else if ended.is_empty() {
@@ -156,21 +162,23 @@ pub(super) async fn logout(options: &Options, args: &LogoutArgs) -> Result<(), F
     if !options.json {
         ended.iter().for_each(tell);
     }
-    Ok(())
+    if has_failed { Err(Failure::Left) } else { Ok(()) }
 }
 
-async fn one(connection: &Connection, account: &Account) -> Result<Value, Failure> {
+async fn one(connection: &Connection, must_forget: bool) -> Result<Value, Failure> {
     let server = connection.server();
     let Some(logged_out) = connection.logout().await? else {
         return Ok(json!({ "server": server, "logged_in": false }));
     };
-    if let Some(grant) = &account.before {
-        forget(&account.credentials, grant).await?;
-    }
     let LoggedOut {
         revoked,
         unregistered,
+        mut is_forgotten,
     } = logged_out;
+    if must_forget && !is_forgotten {
+        connection.forget().await?;
+        is_forgotten = true;
+    }
     let (is_revoked, is_unregistered) = (matches!(revoked, Ok(true)), matches!(unregistered, Ok(true)));
     let problems = [
         revoked
@@ -183,25 +191,11 @@ async fn one(connection: &Connection, account: &Account) -> Result<Value, Failur
     Ok(json!({
         "server": server,
         "logged_in": true,
+        "forgotten": is_forgotten,
         "revoked": is_revoked,
         "unregistered": is_unregistered,
         "problems": problems.into_iter().flatten().collect::<Vec<_>>(),
     }))
-}
-
-/// Forgets an id that the person brought, when no other server needs it.
-async fn forget(credentials: &Credentials, grant: &Grant) -> Result<(), Failure> {
-    let issuer = &grant.metadata.issuer;
-    let others = credentials.grants().await.map_err(Failure::runtime)?;
-    let identity = credentials.identity(issuer).await.map_err(Failure::runtime)?;
-    let is_brought = identity.is_some_and(|identity| identity.origin != IdentityOrigin::Registered);
-    if is_brought && !others.iter().any(|other| other.metadata.issuer == *issuer) {
-        credentials
-            .remove_identity(issuer)
-            .await
-            .map_err(Failure::runtime)?;
-    }
-    Ok(())
 }
 
 fn tell(ended: &Value) {
@@ -211,13 +205,20 @@ fn tell(ended: &Value) {
         return;
     }
     let done = |name: &str| ended[name] == true;
-    remark(&match (done("revoked"), done("unregistered")) {
-        (true, true) => format!("Logged out of {server}: its tokens and the registration have ended."),
-        (true, false) => format!("Logged out of {server}: its tokens have ended."),
-        (false, _) => {
-            format!("Logged out of {server} here. The server was not told: its tokens end by themselves.")
-        }
-    });
+    remark(
+        &match (done("revoked"), done("unregistered"), done("forgotten")) {
+            (true, true, _) => format!("Logged out of {server}: its tokens and the registration have ended."),
+            (true, false, _) => format!("Logged out of {server}: its tokens have ended."),
+            (false, _, true) => {
+                format!("Logged out of {server} here. The server was not told: its tokens end by themselves.")
+            }
+            (false, _, false) => {
+                format!(
+                    "Not logged out of {server}: try again later, or forget the tokens here with --forget."
+                )
+            }
+        },
+    );
     let problems = ended["problems"]
         .as_array()
         .map(Vec::as_slice)

@@ -23,7 +23,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   mcp-oauth login https://mcp.example.com/mcp --scope \"read write\"
   mcp-oauth login https://mcp.example.com/mcp --no-browser      the browser is elsewhere
   mcp-oauth login https://mcp.example.com/mcp --device          type a code in any browser
-  mcp-oauth login https://mcp.example.com/mcp --client-id me --client-secret-file secret.txt
+  mcp-oauth login https://mcp.example.com/mcp --client-id me --client-secret-file secret.txt \\
+      --issuer https://auth.example.com
 
 The environment variable BROWSER names the program that opens pages.";
 
@@ -46,9 +47,12 @@ pub(crate) struct LoginArgs {
     /// The client's id, where you have registered it yourself
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
-    /// A file with the client's secret
-    #[arg(long, value_name = "FILE", requires = "client_id")]
+    /// A file with the client's secret; it goes to the issuer alone, so --issuer is needed too
+    #[arg(long, value_name = "FILE", requires = "client_id", requires = "issuer")]
     client_secret_file: Option<PathBuf>,
+    /// The issuer of the authorization server that knows the client
+    #[arg(long, value_name = "URL", requires = "client_id")]
+    issuer: Option<String>,
     /// The address of a client metadata document of your own
     #[arg(long, value_name = "URL", conflicts_with = "client_id")]
     client_metadata: Option<Url>,
@@ -66,9 +70,13 @@ pub(super) async fn run(options: &Options, args: LoginArgs) -> Result<(), Failur
     let account = Account::of(options, &server).await?;
     let client = Client {
         id: args.client_id,
+        issuer: args.issuer,
         secret_file: args.client_secret_file,
         metadata: args.client_metadata,
     };
+    if let Some(issuer) = &client.issuer {
+        account.is_issued_by(issuer).await?;
+    }
     let profile = account.profile(&client).await?;
     let browsers = account::browsers();
     let has_browser = browsers.any();

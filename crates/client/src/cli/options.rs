@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, ops::Deref, path::PathBuf, str::FromStr, sync::Arc};
 
-use clap::Args;
+use clap::{ArgAction, Args, builder::BoolishValueParser};
 use mcp_gateway_client::{
     credentials::{Credentials, FileKeep, Keep},
     http::{Http, Settings},
@@ -32,6 +32,8 @@ pub(crate) struct Options {
         long,
         global = true,
         env = "MCP_OAUTH_KEYRING",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new(),
         hide_env_values = true,
         help_heading = "Options of all commands"
     )]

@@ -5,25 +5,51 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// Writes a line to standard output. That nobody reads it is no reason to fail.
-pub(crate) fn say(line: &str) {
-    let _unread = writeln!(io::stdout(), "{line}");
+use mcp_gateway_client::words;
+
+use super::failure::Failure;
+
+/// The most characters of a complaint or a remark: whose words are in it is not known here.
+const LONGEST: usize = 20_000;
+
+/// Writes to standard output: as it is for a program or a file, and without what moves a cursor for a person. That nobody
+/// reads it is no reason to fail.
+pub(crate) fn say(text: &str) {
+    if io::stdout().is_terminal() {
+        say_painted(&words::lines(text, usize::MAX));
+    } else {
+        say_painted(text);
+    }
+}
+
+/// The same for a text whose control characters are our own.
+pub(crate) fn say_painted(text: &str) {
+    let _unread = writeln!(io::stdout(), "{text}");
 }
 
 /// Writes a line to standard error.
 pub(crate) fn complain(line: &str) {
-    let _unread = writeln!(io::stderr(), "mcp-oauth: {line}");
+    remark(&format!("mcp-oauth: {line}"));
 }
 
 /// Writes to standard error what goes with a line on standard output.
 pub(crate) fn remark(line: &str) {
-    let _unread = writeln!(io::stderr(), "{line}");
+    let _unread = writeln!(io::stderr(), "{}", words::lines(line, LONGEST));
 }
 
 /// Writes a value as JSON to standard output.
 pub(crate) fn say_json(value: &impl serde::Serialize) {
     if let Ok(text) = serde_json::to_string_pretty(value) {
-        say(&text);
+        say_painted(&words::json(&text));
+    }
+}
+
+/// Says why something was not done: as JSON for a program that reads it.
+pub(crate) fn fail(failure: &Failure, json: bool) {
+    if json {
+        say_json(&failure.json());
+    } else {
+        complain(&failure.to_string());
     }
 }
 
@@ -34,7 +60,7 @@ static IS_DRAWN: AtomicBool = AtomicBool::new(false);
 pub(crate) fn progress(line: &str) {
     if io::stderr().is_terminal() {
         IS_DRAWN.store(true, Ordering::Relaxed);
-        let _unread = write!(io::stderr(), "\r\u{1b}[K{line}");
+        let _unread = write!(io::stderr(), "\r\u{1b}[K{}", words::shown(line));
         let _unread = io::stderr().flush();
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Next {
     },
     /// Get a token for more scopes.
     StepUp(Challenge),
+    /// Hand it over: these scopes were asked for, and are asked for again.
+    Refused(String),
 }
 
 impl Attempts {
@@ -75,7 +77,10 @@ impl Attempts {
         let Some(scope) = challenge.scope().map(ToOwned::to_owned) else {
             return Next::Hand;
         };
-        if self.steps.len() == STEPS || self.steps.contains(&scope) {
+        if self.steps.contains(&scope) {
+            return Next::Refused(scope);
+        }
+        if self.steps.len() == STEPS {
             return Next::Hand;
         }
         self.steps.push(scope);

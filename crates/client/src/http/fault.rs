@@ -47,6 +47,9 @@ pub enum RefusedTarget {
     /// It leads to a network that may not be asked.
     #[error("must be one of the public internet")]
     NotPublic,
+    /// A server of the public internet leads inside of a network.
+    #[error("leads inside of a network, where a server of the public internet leads nobody")]
+    Inside,
 }
 
 impl From<RefusedTarget> for HttpFault {

@@ -65,6 +65,7 @@ fn bounded(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioRe
     // Each look-up is judged by itself.
     options.cache_size = 0;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.case_randomization = true;
     builder
         .build()
         .map_err(|error| BadSettings::Names(error.to_string()))

@@ -39,12 +39,12 @@ pub(super) fn client() -> Value {
 
 /// The metadata of a request
 /// ([`_meta`](https://modelcontextprotocol.io/specification/2026-07-28/basic/index#meta)).
-pub(super) fn meta(era: &Era, id: u64) -> Value {
+pub(super) fn meta(era: &Era, id: u64, capabilities: Value) -> Value {
     let mut meta = json!({ "progressToken": id });
     if matches!(era, Era::Modern) {
         meta["io.modelcontextprotocol/protocolVersion"] = MODERN.into();
         meta["io.modelcontextprotocol/clientInfo"] = client();
-        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        meta["io.modelcontextprotocol/clientCapabilities"] = capabilities;
     }
     meta
 }

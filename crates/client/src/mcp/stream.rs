@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::McpFault;
 
-/// The most bytes of one message.
-const LARGEST: usize = 16 * 1024 * 1024;
+/// The most bytes of one message, and of all pages of a list together.
+pub(super) const LARGEST: usize = 16 * 1024 * 1024;
 
 /// The messages of an answer, one after the other.
 pub(super) struct Answers {

@@ -3,6 +3,7 @@
 use std::{error::Error, future::Future};
 
 use reqwest::{Request, Response};
+use serde_json::{Value, json};
 
 use crate::{
     connection::{Connection, ConnectionFault},
@@ -16,6 +17,12 @@ pub trait Wire: Send + Sync {
 
     /// Sends a request. The answer's body may be a stream.
     fn send(&self, request: Request) -> impl Future<Output = Result<Response, Self::Fault>> + Send;
+
+    /// What the client says that it can, in each request
+    /// ([capabilities](https://modelcontextprotocol.io/specification/2026-07-28/basic/index#capabilities)).
+    fn capabilities(&self) -> Value {
+        json!({})
+    }
 }
 
 impl Wire for &Http {
@@ -31,5 +38,12 @@ impl Wire for &Connection {
 
     async fn send(&self, request: Request) -> Result<Response, ConnectionFault> {
         self.execute(request).await
+    }
+
+    fn capabilities(&self) -> Value {
+        match self.extension() {
+            Some(extension) => json!({ "extensions": { extension: {} } }),
+            None => json!({}),
+        }
     }
 }

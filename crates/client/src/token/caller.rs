@@ -1,10 +1,15 @@
 //! The one way to a token endpoint: bounded, never redirected, with a proof of possession where tokens are bound.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use mcp_gateway_model::clock::Timestamp;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     extensions::{
@@ -58,6 +63,7 @@ impl Caller<'_> {
         } else {
             answer
         };
+        let answer = in_form(answer);
         match answer.status.as_u16() {
             429 | 500..=599 if !says_why(&answer) => Err(CallerFault::Busy(answer.status.as_u16())),
             _ => Ok(answer),
@@ -80,6 +86,29 @@ impl Caller<'_> {
         }
         Ok(answer)
     }
+}
+
+/// The answer as RFC 6749 has it: some servers call JSON something else, write a lifetime as text, or send an error with the
+/// status of a success.
+fn in_form(mut answer: Answer) -> Answer {
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(&answer.body) else {
+        return answer;
+    };
+    let json = HeaderValue::from_static("application/json");
+    answer.headers.insert(CONTENT_TYPE, json);
+    if answer.status.is_success() && members.get("error").is_some_and(Value::is_string) {
+        answer.status = StatusCode::BAD_REQUEST;
+    }
+    let seconds = members.get("expires_in").and_then(|life| match life {
+        Value::String(text) => text.trim().parse::<f64>().ok(),
+        life => life.as_f64(),
+    });
+    let whole = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    if let Some(whole) = whole {
+        members.insert("expires_in".to_owned(), whole.as_secs().into());
+        answer.body = Value::Object(members).to_string().into_bytes();
+    }
+    answer
 }
 
 #[derive(Deserialize)]

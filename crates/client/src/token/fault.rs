@@ -85,6 +85,19 @@ impl TokenFault {
         self.is("invalid_client") || self.is("unauthorized_client")
     }
 
+    /// Whether the server knows the client, and does not let it in this way.
+    #[must_use]
+    pub fn is_unauthorized_client(&self) -> bool {
+        self.is("unauthorized_client")
+    }
+
+    /// Whether the server ends no tokens of this kind ([RFC 7009
+    /// §2.2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1)).
+    #[must_use]
+    pub fn is_unsupported_token_type(&self) -> bool {
+        self.is("unsupported_token_type")
+    }
+
     /// Whether trying again a little later may help.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -151,7 +151,7 @@ fn free_port() -> String {
 #[tokio::test]
 async fn an_id_that_the_person_brought_is_used_again_without_being_named_again() {
     let state = State {
-        first_lifetime: 1,
+        first_lifetime: Some(0),
         ..State::default()
     };
     let (server, home) = (Guarded::start(state), Home::with_browser());
@@ -172,5 +172,47 @@ async fn an_id_that_the_person_brought_is_used_again_without_being_named_again()
         !std::fs::read_to_string(home.credentials())
             .unwrap()
             .contains("brought")
+    );
+}
+
+#[tokio::test]
+async fn a_secret_goes_to_the_issuer_that_it_is_for_and_to_no_other() {
+    let (server, home) = (Guarded::start(State::default()), Home::with_browser());
+    let (url, issuer) = (server.mcp(), server.site.url.clone());
+    let secret = home.directory.path().join("secret.txt");
+    std::fs::write(&secret, "the-secret\n").unwrap();
+    let login = [
+        "login",
+        &url,
+        "--client-id",
+        "brought",
+        "--client-secret-file",
+        secret.to_str().unwrap(),
+    ];
+    let refused = home.run(&login).await;
+    assert!(
+        refused.code == 2 && refused.err.contains("--issuer"),
+        "{refused:?}"
+    );
+    let refused = home
+        .run(&[&login[..], &["--issuer", "https://login.corp.com"]].concat())
+        .await;
+    let problem = format!("names \"{issuer}\" as its authorization server");
+    assert!(refused.code == 2 && refused.err.contains(&problem), "{refused:?}");
+    let asked = |server: &Guarded| {
+        let asked = server.site.asked();
+        asked
+            .into_iter()
+            .filter(|asked| ["/token", "/register"].contains(&asked.place()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&server).len(), 0);
+    home.run(&[&login[..], &["--issuer", &issuer]].concat())
+        .await
+        .well();
+    // the two parts, each form-encoded: brought:the-secret
+    assert_eq!(
+        asked(&server)[0].header("authorization"),
+        Some("Basic YnJvdWdodDp0aGUtc2VjcmV0")
     );
 }

@@ -44,7 +44,7 @@ async fn walk(site: &Site) -> (Result<Discovered, DiscoverFault>, Trail) {
     let mut trail = Trail::default();
     let url = site.at("/mcp");
     let challenge = discover::probe(&http, &url, &mut trail).await.unwrap();
-    let found = discover::discover(&http, &url, (challenge.as_ref(), None), &mut trail).await;
+    let found = discover::discover(&http, &url, (challenge.as_ref(), &[]), &mut trail).await;
     (found, trail)
 }
 
@@ -261,7 +261,8 @@ async fn of_several_authorization_servers_the_preferred_one_is_taken() {
     let http = Http::new(Settings::default()).unwrap();
     for (preferred, expected) in [(None, "/one"), (Some("/two"), "/two"), (Some("/three"), "/one")] {
         let preferred = preferred.map(|path| format!("{}{path}", site.url));
-        let hints = (None, preferred.as_deref());
+        let preferred: Vec<_> = preferred.iter().map(String::as_str).collect();
+        let hints = (None, preferred.as_slice());
         let found = discover::discover(&http, &site.at("/mcp"), hints, &mut Trail::default()).await;
         assert_eq!(found.unwrap().server.issuer, format!("{}{expected}", site.url));
     }

@@ -6,13 +6,17 @@ mod command;
 #[cfg(feature = "command")]
 mod command_login;
 #[cfg(feature = "command")]
+mod command_usage;
+#[cfg(feature = "command")]
 mod conformance;
 mod connection;
 mod credentials;
 mod discover;
 mod doctor;
+mod enterprise;
 mod http;
 mod loopback;
+mod mcp;
 #[cfg(feature = "rmcp")]
 mod rmcp;
 #[cfg(feature = "service")]

@@ -1,11 +1,13 @@
 //! An authorization server and the MCP server that it protects, on one site: strict, and with faults on request.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
 
 use actix_web::HttpResponse;
-use async_trait::async_trait;
 use mcp_gateway_client::{
-    connection::{Connection, Means, UserAgent, UserAgentFault},
+    connection::{Connection, Means},
     credentials::Credentials,
     http::{Http, Settings},
     identity::Profile,
@@ -18,10 +20,10 @@ use reqwest::{Method, Request, Response};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::site::{self, Asked, Site};
-
-/// Where the browser of a test comes back to.
-pub(crate) const REDIRECT: &str = "http://127.0.0.1:1/callback";
+use super::{
+    browser::Browser,
+    site::{self, Asked, Site},
+};
 
 /// What the authorization server does, and what it has done.
 pub(crate) struct State {
@@ -33,8 +35,22 @@ pub(crate) struct State {
     pub(crate) needed: &'static str,
     /// Whether no scopes are enough.
     pub(crate) never: bool,
-    /// The access token that it takes.
-    pub(crate) good: Option<String>,
+    /// The access tokens that it takes.
+    pub(crate) good: BTreeSet<String>,
+    /// The refresh tokens that it takes, and whose they are.
+    pub(crate) refreshable: BTreeMap<String, String>,
+    /// The clients that it knows, besides those that an operator entered.
+    pub(crate) known: BTreeSet<String>,
+    /// Issuers that the resource names first.
+    pub(crate) others: Vec<&'static str>,
+    /// Members of the resource's metadata.
+    pub(crate) resource: Value,
+    /// Members of the token response.
+    pub(crate) response: Value,
+    /// Whether access tokens only end by themselves.
+    pub(crate) only_refresh_tokens_end: bool,
+    /// What the revocation endpoint answers instead.
+    pub(crate) revocation: Option<(u16, Value)>,
     /// What the token endpoint answers to a refresh instead.
     pub(crate) refresh: Option<(u16, Value)>,
     /// How long tokens live, in seconds.
@@ -45,8 +61,8 @@ pub(crate) struct State {
     pub(crate) scopes: String,
     /// Its PKCE challenge.
     pub(crate) challenge: String,
-    /// The refresh token that it takes.
-    pub(crate) refresh_token: String,
+    /// Where it ended.
+    pub(crate) redirect_uri: String,
     /// How many tokens it issued.
     pub(crate) issued: u32,
     /// How many clients registered.
@@ -60,13 +76,20 @@ impl Default for State {
             metadata: json!({}),
             needed: "read",
             never: false,
-            good: None,
+            good: BTreeSet::new(),
+            refreshable: BTreeMap::new(),
+            known: BTreeSet::new(),
+            others: Vec::new(),
+            resource: json!({}),
+            response: json!({}),
+            only_refresh_tokens_end: false,
+            revocation: None,
             refresh: None,
             lifetime: 3600,
             registration: None,
             scopes: String::new(),
             challenge: String::new(),
-            refresh_token: String::new(),
+            redirect_uri: String::new(),
             issued: 0,
             clients: 0,
         }
@@ -114,6 +137,16 @@ impl Authority {
         Connection::new(self.mcp(), http, Arc::new(profile), means).with_clock(Arc::clone(&self.clock) as _)
     }
 
+    /// A program that uses another MCP server of the same authorization server, and comes back to another port.
+    pub(crate) fn other(&self, credentials: &Credentials) -> Connection {
+        let http = Http::new(Settings::default()).unwrap();
+        let browser = Arc::new(Browser::at("http://127.0.0.1:2/callback"));
+        let profile = Arc::new(Profile::native("Test"));
+        Connection::new(self.site.at("/other"), http, profile, Means::Person(browser))
+            .with_clock(Arc::clone(&self.clock) as _)
+            .keep_in(credentials.clone())
+    }
+
     /// A program that keeps what it gets.
     pub(crate) fn keeping(&self, credentials: &Credentials) -> Connection {
         self.program().keep_in(credentials.clone())
@@ -154,10 +187,14 @@ pub(crate) async fn called(connection: &Connection) -> Response {
 fn answer(state: &mut State, base: &str, asked: &Asked) -> HttpResponse {
     let issuer = format!("{base}{}", state.tenant);
     match asked.place() {
-        "/mcp" => mcp(state, base, asked),
-        "/.well-known/oauth-protected-resource/mcp" => {
-            let body = json!({"resource": format!("{base}/mcp"), "authorization_servers": [issuer]});
-            site::json(200, &body)
+        "/mcp" | "/other" => mcp(state, base, asked),
+        place @ ("/.well-known/oauth-protected-resource/mcp"
+        | "/.well-known/oauth-protected-resource/other") => {
+            let path = place.trim_start_matches("/.well-known/oauth-protected-resource");
+            let others = state.others.iter().map(|path| format!("{base}{path}"));
+            let issuers: Vec<_> = others.chain([issuer]).collect();
+            let body = json!({"resource": format!("{base}{path}"), "authorization_servers": issuers});
+            site::json(200, &with(body, &state.resource))
         }
         place if place == format!("/.well-known/oauth-authorization-server{}", state.tenant) => {
             site::json(200, &metadata(state, base, &issuer))
@@ -165,14 +202,45 @@ fn answer(state: &mut State, base: &str, asked: &Asked) -> HttpResponse {
         "/register" => register(state, base, asked),
         "/authorize" => authorize(state, &issuer, asked),
         "/token" => token(state, base, asked),
-        "/revoke" | "/elsewhere" => site::empty(200),
+        "/revoke" => revoke(state, asked),
+        "/elsewhere" => site::empty(200),
         "/manage" => site::empty(204),
         _ => site::page(404),
     }
 }
 
+/// `body` with these members.
+fn with(mut body: Value, members: &Value) -> Value {
+    for (name, value) in members.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// Ends the token that it names, and no other.
+fn revoke(state: &mut State, asked: &Asked) -> HttpResponse {
+    if let Some((status, body)) = &state.revocation {
+        return site::json(*status, body);
+    }
+    if !is_known(state, asked) {
+        return site::json(401, &json!({"error": "invalid_client"}));
+    }
+    let token = asked.field("token").unwrap();
+    if state.only_refresh_tokens_end && token.starts_with("at-") {
+        return site::json(400, &json!({"error": "unsupported_token_type"}));
+    }
+    state.good.remove(&token);
+    state.refreshable.remove(&token);
+    site::empty(200)
+}
+
+fn is_known(state: &State, asked: &Asked) -> bool {
+    let id = asked.field("client_id").or_else(|| asked.parameter("client_id"));
+    id.is_none_or(|id| !id.starts_with("client-") || state.known.contains(&id))
+}
+
 fn metadata(state: &State, base: &str, issuer: &str) -> Value {
-    let mut body = json!({
+    let body = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"),
@@ -183,17 +251,17 @@ fn metadata(state: &State, base: &str, issuer: &str) -> Value {
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
     });
-    for (name, value) in state.metadata.as_object().unwrap() {
-        body[name] = value.clone();
-    }
-    body
+    with(body, &state.metadata)
 }
 
 fn mcp(state: &State, base: &str, asked: &Asked) -> HttpResponse {
-    let metadata = format!("resource_metadata=\"{base}/.well-known/oauth-protected-resource/mcp\"");
-    let presented = asked.header("authorization").map(ToOwned::to_owned);
-    let good = state.good.as_ref().map(|good| format!("Bearer {good}"));
-    if presented.is_none() || presented != good {
+    let metadata = format!(
+        "resource_metadata=\"{base}/.well-known/oauth-protected-resource{}\"",
+        asked.place()
+    );
+    let presented = asked.header("authorization");
+    let presented = presented.and_then(|text| text.strip_prefix("Bearer "));
+    if !presented.is_some_and(|token| state.good.contains(token)) {
         let challenge = format!("Bearer {metadata}, scope=\"read\"");
         return HttpResponse::Unauthorized()
             .append_header(("WWW-Authenticate", challenge))
@@ -235,17 +303,23 @@ fn register(state: &mut State, base: &str, asked: &Asked) -> HttpResponse {
     }
     state.clients += 1;
     let mut body: Value = serde_json::from_str(&asked.body).unwrap();
-    body["client_id"] = format!("client-{}", state.clients).into();
+    let id = format!("client-{}", state.clients);
+    state.known.insert(id.clone());
+    body["client_id"] = id.into();
     body["registration_client_uri"] = format!("{base}/manage").into();
     body["registration_access_token"] = "rat".into();
     site::json(201, &body)
 }
 
 fn authorize(state: &mut State, issuer: &str, asked: &Asked) -> HttpResponse {
+    if !is_known(state, asked) {
+        return site::page(400);
+    }
     let parameter = |name: &str| asked.parameter(name).unwrap_or_default();
     state.scopes = parameter("scope");
     state.challenge = parameter("code_challenge");
-    let mut back = Url::parse(&parameter("redirect_uri")).unwrap();
+    state.redirect_uri = parameter("redirect_uri");
+    let mut back = Url::parse(&state.redirect_uri).unwrap();
     back.query_pairs_mut()
         .append_pair("code", "code-1")
         .append_pair("state", &parameter("state"))
@@ -257,15 +331,17 @@ fn authorize(state: &mut State, issuer: &str, asked: &Asked) -> HttpResponse {
 
 fn token(state: &mut State, base: &str, asked: &Asked) -> HttpResponse {
     let refused = |error: &str| site::json(400, &json!({"error": error}));
-    if asked.field("resource") != Some(format!("{base}/mcp")) {
+    let resources = ["/mcp", "/other"].map(|path| format!("{base}{path}"));
+    if !resources.contains(&asked.field("resource").unwrap_or_default()) {
         return refused("invalid_target");
     }
+    let client = asked.field("client_id").unwrap_or_default();
     match asked.field("grant_type").as_deref() {
         Some("authorization_code") => {
             let challenge = CodeChallenge::parse(Some(&state.challenge), Some("S256")).unwrap();
             let is_ours = asked.field("code").as_deref() == Some("code-1")
                 && challenge.verify(asked.field("code_verifier").as_deref()).is_ok()
-                && asked.field("redirect_uri").as_deref() == Some(REDIRECT);
+                && asked.field("redirect_uri").as_deref() == Some(&state.redirect_uri);
             if !is_ours {
                 return refused("invalid_grant");
             }
@@ -274,7 +350,8 @@ fn token(state: &mut State, base: &str, asked: &Asked) -> HttpResponse {
             if let Some((status, body)) = &state.refresh {
                 return site::json(*status, body);
             }
-            if asked.field("refresh_token") != Some(state.refresh_token.clone()) {
+            let presented = asked.field("refresh_token").unwrap();
+            if state.refreshable.remove(&presented).as_deref() != Some(&client) {
                 return refused("invalid_grant");
             }
         }
@@ -282,37 +359,12 @@ fn token(state: &mut State, base: &str, asked: &Asked) -> HttpResponse {
         _ => return refused("unsupported_grant_type"),
     }
     state.issued += 1;
-    state.good = Some(format!("at-{}", state.issued));
-    state.refresh_token = format!("rt-{}", state.issued);
-    let body = json!({
-        "access_token": state.good,
-        "token_type": "Bearer",
-        "expires_in": state.lifetime,
-        "refresh_token": state.refresh_token,
-    });
-    site::json(200, &body)
-}
-
-/// A browser whose person consents at once.
-pub(crate) struct Browser(Http);
-
-impl Browser {
-    pub(crate) fn new() -> Self {
-        Self(Http::new(Settings::default()).unwrap())
+    let (access, refresh) = (format!("at-{}", state.issued), format!("rt-{}", state.issued));
+    state.good.insert(access.clone());
+    let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": state.lifetime});
+    if asked.field("grant_type").as_deref() != Some("client_credentials") {
+        body["refresh_token"] = refresh.clone().into();
+        state.refreshable.insert(refresh, client);
     }
-}
-
-#[async_trait]
-impl UserAgent for Browser {
-    async fn redirect_uri(&self) -> Result<String, UserAgentFault> {
-        Ok(REDIRECT.to_owned())
-    }
-
-    async fn visit(&self, url: &Url) -> Result<Url, UserAgentFault> {
-        let request = self.0.request(Method::GET, url.clone()).build().unwrap();
-        let answer = self.0.call(request).await.unwrap();
-        answer
-            .location()
-            .ok_or_else(|| UserAgentFault(answer.status.to_string()))
-    }
+    site::json(200, &with(body, &state.response))
 }

@@ -34,8 +34,12 @@ pub(crate) enum Kind {
 pub(crate) struct State {
     /// What it speaks, and to whom.
     pub(crate) kind: Kind,
-    /// How long the first access token lives, in seconds.
-    pub(crate) first_lifetime: u64,
+    /// How long the first access token lives, in seconds, if not an hour.
+    pub(crate) first_lifetime: Option<u64>,
+    /// What the challenge for more scopes names, if not what is missing.
+    pub(crate) demanded: Option<&'static str>,
+    /// Whether nothing can be revoked now.
+    pub(crate) is_busy: bool,
     /// Whether the person denies everything.
     pub(crate) denies: bool,
     /// Whether codes are for clients that an operator entered.
@@ -121,6 +125,7 @@ fn answer(base: &str, asked: &Asked, state: &mut State) -> HttpResponse {
         }
         ("GET", "/authorize") => authorize(base, asked, state),
         ("POST", "/token") => token(asked, state),
+        ("POST", "/revoke") if state.is_busy => empty(503),
         ("POST", "/revoke") => {
             state.revoked.push(form(&asked.body).remove("token").unwrap());
             state.end();
@@ -196,11 +201,7 @@ fn authorize(base: &str, asked: &Asked, state: &mut State) -> HttpResponse {
 fn token(asked: &Asked, state: &mut State) -> HttpResponse {
     let form = form(&asked.body);
     let field = |name: &str| form.get(name).map(String::as_str);
-    let lifetime = if state.first_lifetime == 0 {
-        3600
-    } else {
-        state.first_lifetime
-    };
+    let lifetime = state.first_lifetime.unwrap_or(3600);
     match field("grant_type") {
         Some("authorization_code") => {
             let Some((challenge, scope)) = field("code").and_then(|code| state.challenges.remove(code))
@@ -243,7 +244,8 @@ fn guard(base: &str, asked: &Asked, state: &mut State) -> HttpResponse {
         scope => scope.cloned().unwrap_or_default(),
     };
     if asked.body.contains("\"name\":\"erase\"") && !scope.contains("write") && state.kind != Kind::Open {
-        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"read write\", {metadata}");
+        let demanded = state.demanded.unwrap_or("write");
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{demanded}\", {metadata}");
         return HttpResponse::build(StatusCode::FORBIDDEN)
             .insert_header(("www-authenticate", challenge))
             .finish();

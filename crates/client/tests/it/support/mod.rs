@@ -1,6 +1,7 @@
 //! Servers for tests.
 
 pub(crate) mod authority;
+pub(crate) mod browser;
 #[cfg(feature = "command")]
 pub(crate) mod command;
 #[cfg(feature = "command")]
