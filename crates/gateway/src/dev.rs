@@ -6,6 +6,7 @@ mod welcome;
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     net::{IpAddr, TcpListener},
 };
 
@@ -63,9 +64,7 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), Failure> {
     let github = github::StandInGithub::new(github::Options::new(CLIENT_ID, &secret))
         .start()
         .map_err(|error| Failure::Runtime(format!("the stand-in GitHub cannot start: {error}")))?;
-    let sample = mcp::SampleServer::default()
-        .start()
-        .map_err(|error| Failure::Runtime(format!("the sample MCP server cannot start: {error}")))?;
+    let sample = sample(args)?;
 
     let config = configuration(args, &origin, &secret, &github.url())?;
     logs::begin(&config.logs)?;
@@ -89,6 +88,21 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), Failure> {
         args.data_dir.as_deref(),
     ));
     serve::until_signalled(server, others, edge, &config.listen).await
+}
+
+/// The sample MCP server, with its data where the rest of the state is.
+fn sample(args: &DevArgs) -> Result<mcp::RunningSample, Failure> {
+    let failed =
+        |error: &dyn Display| Failure::Runtime(format!("the sample MCP server cannot start: {error}"));
+    let directory = args.data_dir.as_ref().map(|directory| directory.join("sample"));
+    let items = directory.as_deref().map(mcp::Items::open).transpose();
+    let options = mcp::Options {
+        items: items.map_err(|error| failed(&error))?.unwrap_or_default(),
+        ..mcp::Options::default()
+    };
+    mcp::SampleServer::new(options)
+        .start()
+        .map_err(|error| failed(&error))
 }
 
 /// The address to listen on, if it is this machine's own.

@@ -2,15 +2,21 @@
 //!
 //! Either it believes the identity headers of the gateway in front of it, or it checks tokens itself: see [`Protection`].
 
+mod arrival;
 mod behind;
+mod body;
 mod caller;
 mod exercises;
 mod gate;
 mod hold;
 mod identity;
+mod items;
+mod plain;
 mod problem;
 mod protection;
 mod recorder;
+mod rest;
+mod sse;
 mod tools;
 mod transport;
 
@@ -22,6 +28,9 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    guard::{self, GuardContext},
+    http::{Method, StatusCode, header},
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use rmcp::transport::streamable_http_server::{
@@ -32,11 +41,14 @@ use serde_json::json;
 use crate::running::{self, Running};
 
 pub use caller::Caller;
+pub use items::{Items, MOST_ITEMS, OpenError};
 pub use protection::{Guard, Need, Protection, Refusal};
 pub use recorder::{Recorded, Recorder};
 
+use arrival::Hosts;
 use exercises::{Changes, Offer};
-use hold::Holds;
+use plain::Plain;
+use sse::Streams;
 use tools::Tools;
 
 /// The service behind `/mcp`, shared by all workers so that a session is not tied to one.
@@ -54,34 +66,48 @@ pub struct Options {
     pub protection: Protection,
     /// Whether it has what the official MCP conformance suite asks servers for, besides its own tools.
     pub exercises: bool,
+    /// The data it keeps for its users.
+    pub items: Items,
 }
 
-/// A sample MCP server. Clones share their sessions and their recorder.
+/// A sample MCP server. Clones share their sessions, their data and their recorder.
 #[derive(Clone)]
 pub struct SampleServer {
     service: Arc<Service>,
-    recorder: Recorder,
+    plain: Arc<Plain>,
+    streams: Streams,
+    tools: Tools,
+    items: Items,
     protection: Protection,
+    hosts: Hosts,
+    recorder: Recorder,
 }
 
 impl SampleServer {
     /// A server with these options; it serves nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let mut config = StreamableHttpServerConfig::default().with_max_request_body_bytes(LARGEST_BODY);
-        // an empty list lets every host in
-        config.allowed_hosts = options.allowed_hosts;
-        let holds = Holds::default();
+        let tools = Tools::new(options.items.clone(), options.protection.clone());
+        // hosts are looked at when a request arrives
+        let config = StreamableHttpServerConfig::default()
+            .with_max_request_body_bytes(LARGEST_BODY)
+            .disable_allowed_hosts();
+        let (of_sessions, of_messages) = (tools.clone(), tools.clone());
         let changes = options.exercises.then(Changes::default);
         let service = StreamableHttpService::new(
-            move || Ok(Offer::new(Tools::new(holds.clone()), changes.clone())),
+            move || Ok(Offer::new(of_sessions.clone(), changes.clone())),
             Arc::new(LocalSessionManager::default()),
             config,
         );
         Self {
             service: Arc::new(service),
-            recorder: Recorder::default(),
+            plain: Arc::new(plain::service(move || of_messages.clone())),
+            streams: Streams::default(),
+            tools,
+            items: options.items,
             protection: options.protection,
+            hosts: Hosts(options.allowed_hosts),
+            recorder: Recorder::default(),
         }
     }
 
@@ -91,19 +117,37 @@ impl SampleServer {
         self.recorder.clone()
     }
 
-    /// Mounts `/mcp` and `/health`.
+    /// Mounts `/mcp`, `/mcp/v1` and what is below it, `/api` and `/health`.
     pub fn configure(&self, config: &mut ServiceConfig) {
         if let Protection::Alone(guard) = &self.protection {
             guard.configure(config);
         }
         config
-            .app_data(Data::new(self.protection.clone()))
-            .app_data(Data::from(Arc::clone(&self.service)))
-            .app_data(Data::new(self.recorder.clone()))
+            .app_data(Data::new(self.clone()))
             .service(
-                web::resource("/mcp")
+                web::resource("/mcp/v1")
+                    .guard(guard::fn_guard(opens_a_stream))
+                    .route(web::get().to(sse::open))
+                    .wrap(from_fn(arrival::pass)),
+            )
+            .service(
+                web::resource(["/mcp", "/mcp/v1"])
                     .app_data(web::PayloadConfig::new(LARGEST_BODY))
-                    .route(web::route().to(transport::relay)),
+                    .route(web::route().to(transport::relay))
+                    .wrap(from_fn(arrival::pass)),
+            )
+            .service(
+                web::scope("/mcp/v1")
+                    .configure(sse::configure)
+                    .configure(plain::configure)
+                    .default_service(web::to(nothing_here))
+                    .wrap(from_fn(arrival::pass)),
+            )
+            .service(
+                web::scope("/api")
+                    .configure(rest::configure)
+                    .default_service(web::to(nothing_here))
+                    .wrap(from_fn(arrival::pass)),
             )
             .route("/health", web::get().to(health));
     }
@@ -182,19 +226,36 @@ impl RunningSample {
         self.server.recorder()
     }
 
-    /// Ends every session, closes every connection, and waits until that is done.
+    /// Ends every session, closes every connection, and waits until that is done. Its data directory is free then.
     pub async fn stop(self) {
         self.server.close();
         self.running.stop().await;
+        self.server.items.close();
     }
 }
 
+/// A GET that belongs to no session, of a client of a revision that knows such streams: of 2024-11-05, above all.
+fn opens_a_stream(context: &GuardContext<'_>) -> bool {
+    let head = context.head();
+    let version = head.headers().get("mcp-protocol-version");
+    head.method == Method::GET
+        && !head.headers().contains_key("mcp-session-id")
+        && version.is_none_or(|version| version.as_bytes() < &b"2026-07-28"[..])
+}
+
 async fn health() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok" }))
+    HttpResponse::Ok()
+        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .json(json!({ "status": "ok" }))
+}
+
+/// Below an address that is here.
+async fn nothing_here() -> HttpResponse {
+    problem::answer(StatusCode::NOT_FOUND, "there is nothing at this address")
 }
 
 /// Whatever else was asked for: it is not here, but it did get here.
-async fn elsewhere(request: HttpRequest, recorder: Data<Recorder>) -> HttpResponse {
-    recorder.record(&request);
-    HttpResponse::NotFound().json(json!({ "error": "not found" }))
+async fn elsewhere(request: HttpRequest, server: Data<SampleServer>) -> HttpResponse {
+    server.recorder.record(&request);
+    nothing_here().await
 }

@@ -10,6 +10,8 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web::ServiceConfig};
 
+use crate::mcp::OpenError;
+
 /// How long an idle connection is kept: longer than a proxy in front keeps its own, so that the proxy closes it first.
 const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
@@ -19,6 +21,9 @@ pub enum StartError {
     /// It would have been reachable from elsewhere.
     #[error("{0} is not a loopback address: the stand-in GitHub lets anybody log in as anybody")]
     NotLoopback(SocketAddr),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Data(#[from] OpenError),
     /// The address could not be bound, or the thread could not be started.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -23,6 +23,7 @@ mod readme;
 mod replicas;
 mod routes;
 mod rules;
+mod sample;
 mod secrets;
 mod sentinel_and_cluster;
 mod server_conformance;

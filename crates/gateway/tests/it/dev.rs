@@ -272,6 +272,73 @@ async fn a_data_directory_keeps_clients_grants_and_keys_over_a_restart() {
     server.stop().await;
 }
 
+/// A token with `write` of a client that acts for itself.
+async fn job(port: u16) -> String {
+    let (http, issuer) = (client(), issuer(port));
+    let metadata =
+        json!({ "grant_types": ["client_credentials"], "client_name": "Job", "scope": "read write" });
+    let registered = http.post(format!("{issuer}/register")).json(&metadata);
+    let registered: Value = registered.send().await.unwrap().json().await.unwrap();
+    let text = |name: &str| registered[name].as_str().unwrap();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", text("client_id")),
+        ("client_secret", text("client_secret")),
+        ("scope", "read write"),
+    ];
+    let token = http.post(format!("{issuer}/token")).form(&form);
+    let token: Value = token.send().await.unwrap().json().await.unwrap();
+    token["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_data_directory_keeps_what_the_sample_server_keeps_for_its_users() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let server = dev(directory.path(), port, &["--data-dir", "state"], &[]).await;
+    let (mine, theirs) = (job(port).await, job(port).await);
+    let session = Session::open(&mcp(port), &mine).await;
+    let item = json!({ "name": "kept", "value": 1 });
+    let kept = session.call("create_data", &item).await["structuredContent"].clone();
+    assert_eq!(kept["name"], "kept", "{kept}");
+    server.stop().await;
+    let _server = dev(directory.path(), port, &["--data-dir", "state"], &[]).await;
+    for (token, items) in [(mine, json!([kept])), (theirs, json!([]))] {
+        let session = Session::open(&mcp(port), &token).await;
+        let listed = session.call("get_data", &json!({})).await;
+        assert_eq!(listed["structuredContent"]["items"], items);
+    }
+}
+
+#[tokio::test]
+async fn the_endpoints_without_an_envelope_and_the_older_transport_are_behind_the_gateway_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = dev(directory.path(), free_port(), &[], &[]).await;
+    let (http, token) = (client(), job(server.port).await);
+    let call = || {
+        let call = http.post(format!("{}/v1/tools/call", mcp(server.port)));
+        call.json(&json!({ "name": "whoami" }))
+    };
+    assert_eq!(call().send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let who: Value = call()
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert!(who["structuredContent"]["user_id"].is_string(), "{who}");
+    let stream = || http.get(format!("{}/v1/sse", mcp(server.port)));
+    assert_eq!(stream().send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let mut stream = stream().bearer_auth(&token).send().await.unwrap();
+    let first = stream.chunk().await.unwrap().unwrap();
+    assert!(
+        first.starts_with(b"event: endpoint\ndata: /mcp/v1/messages?sessionId="),
+        "{first:?}"
+    );
+}
+
 #[tokio::test]
 async fn without_one_everything_is_forgotten() {
     let directory = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -19,9 +20,21 @@ use mcp_gateway_sandbox::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+const EXAMPLES: &str = "Examples:
+  mcp-gateway-sample mcp --port 8000 --data-dir ./data
+  mcp-gateway-sample github --auto-choose octocat";
+
+const MCP_EXAMPLES: &str = "Examples:
+  mcp-gateway-sample mcp --data-dir ./data
+  mcp-gateway-sample mcp --host 0.0.0.0 --allowed-host echo.example.com
+
+It speaks MCP at /mcp and /mcp/v1, answers calls without an envelope below /mcp/v1, and has a REST API at /api. Each user's \
+data is their own: who is calling it learns from X-User-Id, X-User-Name, X-Auth-Client and X-Auth-Scope, which the gateway \
+in front sets. Whoever reaches it past the gateway can be anybody.";
+
 /// Something to try the MCP OAuth Gateway with
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -29,7 +42,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The sample MCP server, at /mcp; it believes the gateway in front of it
+    /// The sample MCP server; it believes the gateway in front of it
+    #[command(after_help = MCP_EXAMPLES)]
     Mcp(Mcp),
     /// The stand-in GitHub, where anybody can log in as anybody
     Github(Github),
@@ -55,6 +69,9 @@ struct Mcp {
     /// Also offer what the official MCP conformance suite asks servers for
     #[arg(long)]
     exercises: bool,
+    /// Where the users' data is kept; without it, it is forgotten at the end
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -97,9 +114,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run_mcp(args: Mcp) -> Result<(), StartError> {
+    let items = args.data_dir.as_deref().map(mcp::Items::open).transpose()?;
     let options = mcp::Options {
         allowed_hosts: args.allowed_hosts,
         exercises: args.exercises,
+        items: items.unwrap_or_default(),
         ..mcp::Options::default()
     };
     let running = SampleServer::new(options).start_on(args.listen.address())?;

@@ -1,4 +1,4 @@
-//! What `whoami` tells, and where tools find it.
+//! What is told of a caller, and where tools find who it is.
 
 use http::{HeaderMap, request::Parts};
 use rmcp::{RoleServer, schemars, service::RequestContext};
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::caller::Caller;
 
-/// The caller of a tool.
+/// A caller, as `whoami` tells it.
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 pub(super) struct Identity {
@@ -20,6 +20,16 @@ pub(super) struct Identity {
     scopes: Vec<String>,
 }
 
+/// A caller, and how much they keep here.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(crate = "rmcp::schemars")]
+pub(super) struct Profile {
+    #[serde(flatten)]
+    identity: Identity,
+    /// How many items they have.
+    items: usize,
+}
+
 impl Identity {
     pub(super) fn of(caller: Option<&Caller>) -> Self {
         caller.map_or_else(Self::default, |caller| Self {
@@ -31,16 +41,29 @@ impl Identity {
     }
 }
 
+impl Profile {
+    pub(super) fn of(caller: &Caller, items: usize) -> Self {
+        Self {
+            identity: Identity::of(Some(caller)),
+            items,
+        }
+    }
+}
+
 /// Who sent the HTTP request that carried this call.
 pub(super) fn caller(context: &RequestContext<RoleServer>) -> Option<&Caller> {
     context.extensions.get::<Parts>()?.extensions.get()
 }
 
+/// The headers of the client's request, where the one that carries the call is another.
+#[derive(Clone, Debug)]
+pub(super) struct Received(pub(super) HeaderMap);
+
 /// The headers of the HTTP request that carried this call.
 pub(super) fn headers(context: &RequestContext<RoleServer>) -> HeaderMap {
-    context
-        .extensions
-        .get::<Parts>()
-        .map(|parts| parts.headers.clone())
-        .unwrap_or_default()
+    let Some(parts) = context.extensions.get::<Parts>() else {
+        return HeaderMap::new();
+    };
+    let received = parts.extensions.get::<Received>();
+    received.map_or(&parts.headers, |received| &received.0).clone()
 }

@@ -60,6 +60,11 @@ pub trait Guard: Debug + Send + Sync {
     /// What is said to whoever lacks some of these scopes (RFC 6750 §3.1: `insufficient_scope`).
     fn insufficient(&self, request: &HttpRequest, scopes: &[&str]) -> Refusal;
 
+    /// Where its metadata is (RFC 9728 §3.1), for whoever asks how to log in.
+    fn resource_metadata(&self) -> Option<String> {
+        None
+    }
+
     /// Mounts what else belongs to it: the metadata of RFC 9728.
     fn configure(&self, _routes: &mut ServiceConfig) {}
 }

@@ -1,25 +1,26 @@
-//! The tools of the sample server.
+//! The tools of the sample server: [`data`] keeps something, [`seen`] shows what reached the server, [`held`] waits.
+//!
+//! A call that cannot be done is an error of the tool, in words that whoever reads them can act upon; only what is no call of
+//! a tool that exists is an error of the protocol.
 
-use std::collections::BTreeMap;
+mod data;
+mod held;
+mod seen;
 
 use rmcp::{
-    ErrorData, Json, RoleServer, ServerHandler,
-    handler::server::{router::tool::ToolRouter, wrapper::Parameters},
-    model::{
-        CallToolResult, ContentBlock, Implementation, ProgressNotificationParam, ServerCapabilities,
-        ServerConfig,
-    },
-    schemars,
+    RoleServer, ServerHandler,
+    handler::server::router::tool::ToolRouter,
+    model::{CallToolResult, ContentBlock, Implementation, ServerCapabilities, ServerConfig},
     service::RequestContext,
-    tool, tool_handler, tool_router,
+    tool_handler,
 };
-use serde::Deserialize;
-use serde_json::json;
 
 use super::{
+    caller::Caller,
     hold::Holds,
-    identity::{self, Identity},
-    protection::Need,
+    identity,
+    items::Items,
+    protection::{Need, Protection},
 };
 
 /// What a call of this tool needs.
@@ -36,90 +37,60 @@ pub(super) fn need(tool: &str) -> Need {
 #[derive(Clone)]
 pub(crate) struct Tools {
     holds: Holds,
+    items: Items,
+    protection: Protection,
     tool_router: ToolRouter<Self>,
 }
 
-#[derive(Deserialize, schemars::JsonSchema)]
-#[schemars(crate = "rmcp::schemars")]
-struct Echo {
-    /// What to say back.
-    message: String,
-}
-
-#[derive(Deserialize, schemars::JsonSchema)]
-#[schemars(crate = "rmcp::schemars")]
-struct Hold {
-    /// What the waiting call is called.
-    name: String,
-}
-
-#[tool_router]
 impl Tools {
-    pub(super) fn new(holds: Holds) -> Self {
+    pub(super) fn new(items: Items, protection: Protection) -> Self {
         Self {
-            holds,
-            tool_router: Self::tool_router(),
+            holds: Holds::default(),
+            items,
+            protection,
+            tool_router: Self::seen() + Self::data() + Self::held(),
         }
     }
 
-    #[tool(description = "Says the message back", annotations(read_only_hint = true))]
-    async fn echo(&self, Parameters(Echo { message }): Parameters<Echo>) -> String {
-        message
-    }
-
-    #[tool(
-        description = "Returns the HTTP headers this server received, as JSON",
-        annotations(read_only_hint = true)
-    )]
-    async fn headers(&self, context: RequestContext<RoleServer>) -> CallToolResult {
-        let mut received = BTreeMap::<String, Vec<String>>::new();
-        for (name, value) in &identity::headers(&context) {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            received.entry(name.to_string()).or_default().push(value);
-        }
-        let joined: BTreeMap<_, _> = received
-            .into_iter()
-            .map(|(name, values)| (name, values.join(", ")))
-            .collect();
-        CallToolResult::structured(json!(joined))
-    }
-
-    #[tool(
-        description = "Tells who is calling, as the gateway said it: user, client, scopes",
-        annotations(read_only_hint = true)
-    )]
-    async fn whoami(&self, context: RequestContext<RoleServer>) -> Json<Identity> {
-        Json(Identity::of(identity::caller(&context)))
-    }
-
-    #[tool(description = "Reports progress, then waits until `release` is called with the same name")]
-    async fn hold(
+    /// Who is calling `tool`, if they may.
+    fn allowed<'c>(
         &self,
-        Parameters(Hold { name }): Parameters<Hold>,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ErrorData> {
-        let released = self.holds.wait(&name);
-        if let Some(token) = context.meta.get_progress_token() {
-            let progress = ProgressNotificationParam::new(token, 0.0)
-                .with_total(1.0)
-                .with_message("held");
-            let sent = context.peer.notify_progress(progress).await;
-            sent.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
-        }
-        tokio::select! {
-            _ = released => Ok(CallToolResult::success(vec![ContentBlock::text(format!("{name} was released"))])),
-            () = context.ct.cancelled() => Ok(CallToolResult::error(vec![ContentBlock::text("cancelled")])),
+        context: &'c RequestContext<RoleServer>,
+        tool: &str,
+    ) -> Result<&'c Caller, CallToolResult> {
+        let caller = identity::caller(context).ok_or_else(|| failed(self.unknown()))?;
+        match need(tool).scope() {
+            Some(scope) if !caller.may(scope) => Err(failed(&format!(
+                "{tool} needs the scope \"{scope}\", and the token has {}: log in again and ask for it",
+                quoted(caller)
+            ))),
+            _ => Ok(caller),
         }
     }
 
-    #[tool(description = "Lets the call of `hold` with the same name go on")]
-    async fn release(&self, Parameters(Hold { name }): Parameters<Hold>) -> CallToolResult {
-        if self.holds.release(&name) {
-            CallToolResult::success(vec![ContentBlock::text(format!("released {name}"))])
-        } else {
-            CallToolResult::error(vec![ContentBlock::text(format!("nothing is held as {name}"))])
+    /// What is said to whoever is not known.
+    const fn unknown(&self) -> &'static str {
+        match self.protection {
+            Protection::Behind => {
+                "nobody says who is calling: this server stands behind a gateway, so call it at the gateway's address"
+            }
+            Protection::Alone(_) => "this tool needs a token: call oauth_authenticate to see how to get one",
         }
     }
+}
+
+/// The scopes of a caller, for a sentence.
+fn quoted(caller: &Caller) -> String {
+    if caller.scopes.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("\"{}\"", caller.scopes)
+    }
+}
+
+/// An error of the tool.
+fn failed(why: &str) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(why)])
 }
 
 #[tool_handler(router = self.tool_router)]
@@ -130,6 +101,9 @@ impl ServerHandler for Tools {
                 "mcp-gateway-sample",
                 env!("CARGO_PKG_VERSION"),
             ))
-            .with_instructions("A sample to try the gateway with: `whoami` tells how the gateway sees you.")
+            .with_instructions(
+                "A sample to try the gateway with. `oauth_authenticate` tells who you are and what you may do; `get_data` and \
+                 `create_data` keep named values, each user's own; `headers` shows what reached this server.",
+            )
     }
 }

@@ -11,28 +11,21 @@ use futures_util::{StreamExt, TryStreamExt, future::ready, stream::once};
 use http_body_util::{BodyExt, Full};
 use tokio::time::sleep;
 
-use super::{Caller, Protection, Recorder, Refusal, Service, gate, problem};
+use super::{Caller, Protection, Refusal, SampleServer, gate, problem};
 
 /// What comes within this time comes at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
 
-type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
+pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
 /// Hands a request to rmcp and its answer back, each piece when it comes.
-pub(super) async fn relay(
-    request: HttpRequest,
-    body: Bytes,
-    service: Data<Service>,
-    recorder: Data<Recorder>,
-    protection: Data<Protection>,
-) -> HttpResponse {
-    recorder.record(&request);
-    let caller = match admitted(&request, &body, &protection).await {
+pub(super) async fn relay(request: HttpRequest, body: Bytes, server: Data<SampleServer>) -> HttpResponse {
+    let caller = match admitted(&request, &body, &server.protection).await {
         Ok(caller) => caller,
         Err(refusal) => return problem::refused(&refusal),
     };
     match inbound(&request, body, caller) {
-        Ok(request) => outbound(service.handle(request).await).await,
+        Ok(request) => outbound(server.service.handle(request).await).await,
         Err(error) => {
             tracing::debug!(%error, "a request that rmcp's types cannot hold");
             HttpResponse::BadRequest().finish()
@@ -41,7 +34,7 @@ pub(super) async fn relay(
 }
 
 /// Who is calling. Behind the gateway every tool answers for itself; alone, clients are told by a status what they lack.
-async fn admitted(
+pub(super) async fn admitted(
     request: &HttpRequest,
     body: &[u8],
     protection: &Protection,
@@ -53,7 +46,8 @@ async fn admitted(
     Ok(caller)
 }
 
-fn inbound(
+/// The request in rmcp's types, with who sent it.
+pub(super) fn inbound(
     request: &HttpRequest,
     body: Bytes,
     caller: Option<Caller>,

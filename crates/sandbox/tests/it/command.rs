@@ -6,6 +6,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use serde_json::{Value, json};
+
 use crate::github::client;
 
 struct Program(Child);
@@ -39,6 +41,55 @@ async fn mcp_serves_the_sample_server_anywhere() {
     let (_program, url) = Program::start(&["mcp", "--host", "0.0.0.0", "--port", "0"]);
     let url = url.replace("0.0.0.0", "127.0.0.1").replace("/mcp", "/health");
     assert_eq!(client().get(url).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn mcp_keeps_data_where_it_is_told_until_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = [
+        "mcp",
+        "--port",
+        "0",
+        "--data-dir",
+        directory.path().to_str().unwrap(),
+    ];
+    let data = |url: &str| url.replace("/mcp", "/api/data");
+    let named = |request: reqwest::RequestBuilder| {
+        request
+            .header("X-User-Id", "583231")
+            .header("X-Auth-Scope", "write")
+    };
+    let (program, url) = Program::start(&arguments);
+    let made = named(client().post(data(&url))).json(&json!({ "name": "a", "value": 1 }));
+    assert_eq!(made.send().await.unwrap().status(), 201);
+    let second = Command::new(env!("CARGO_BIN_EXE_mcp-gateway-sample"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains("in use by another process"), "{said}");
+    // killed, not stopped
+    drop(program);
+    let (_program, url) = Program::start(&arguments);
+    let listed = named(client().get(data(&url))).send().await.unwrap();
+    let listed: Value = listed.json().await.unwrap();
+    assert_eq!(listed["items"][0]["name"], "a");
+}
+
+#[test]
+fn the_help_shows_examples() {
+    for (arguments, example) in [
+        (&["--help"][..], "mcp-gateway-sample github --auto-choose octocat"),
+        (&["mcp", "--help"], "mcp-gateway-sample mcp --data-dir ./data"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_mcp-gateway-sample"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && said.contains(example), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -52,13 +52,51 @@ async fn revision_2026_07_28_needs_no_session() {
 }
 
 #[tokio::test]
+async fn mcp_v1_is_the_same_server_with_the_same_sessions() {
+    let session = Session::open("2025-11-25").await;
+    let url = format!("{}/mcp/v1", session.running.url());
+    let id = session.id.as_deref().unwrap();
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "echo", "arguments": { "message": "there" } },
+    });
+    let answer = session
+        .client
+        .post(&url)
+        .header("Accept", "application/json, text/event-stream")
+        .header("Mcp-Session-Id", id)
+        .json(&call);
+    let said = result(answer.send().await.unwrap()).await;
+    assert_eq!(said["content"][0]["text"], "there");
+    let deleted = session.client.delete(&url).header("Mcp-Session-Id", id);
+    assert!(deleted.send().await.unwrap().status().is_success());
+    let gone = session.call("tools/list", &json!({})).send().await.unwrap();
+    assert_eq!(gone.status(), 404);
+}
+
+#[tokio::test]
 async fn the_tools_are_listed_with_their_schemas() {
     let session = Session::open("2025-11-25").await;
     let listed = result(session.call("tools/list", &json!({})).send().await.unwrap()).await;
     let tools = listed["tools"].as_array().unwrap();
     let mut names: Vec<_> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["echo", "headers", "hold", "release", "whoami"]);
+    assert_eq!(
+        names,
+        [
+            "create_data",
+            "delete_data",
+            "echo",
+            "get_data",
+            "get_user_profile",
+            "headers",
+            "hold",
+            "oauth_authenticate",
+            "release",
+            "update_data",
+            "whoami"
+        ]
+    );
     assert!(tools.iter().all(|tool| tool["inputSchema"]["type"] == "object"));
 }
 

@@ -21,21 +21,26 @@ impl Session {
     /// A server, and a session of this revision with it.
     pub(crate) async fn open(version: &'static str) -> Self {
         let mut session = Self::closed(Options::default(), version);
+        session.greet().await;
+        session
+    }
+
+    /// Opens a session of this revision.
+    pub(crate) async fn greet(&mut self) {
         let hello = json!({
-            "protocolVersion": version,
+            "protocolVersion": self.version,
             "capabilities": {},
             "clientInfo": { "name": "test", "version": "1" },
         });
-        let answer = session.call("initialize", &hello).send().await.unwrap();
+        let answer = self.call("initialize", &hello).send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        session.id = Some(answer.headers()["mcp-session-id"].to_str().unwrap().to_owned());
+        self.id = Some(answer.headers()["mcp-session-id"].to_str().unwrap().to_owned());
         let result = result(answer).await;
-        assert_eq!(result["protocolVersion"], version);
+        assert_eq!(result["protocolVersion"], self.version);
         assert_eq!(result["serverInfo"]["name"], "mcp-gateway-sample");
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        let answer = session.post(&initialized).send().await.unwrap();
+        let answer = self.post(&initialized).send().await.unwrap();
         assert_eq!(answer.status(), 202);
-        session
     }
 
     /// A server, and no session yet.
