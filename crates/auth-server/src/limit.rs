@@ -35,6 +35,11 @@ impl Due {
         self.address.take().or_else(|| self.client.take())
     }
 
+    /// The permit of the address is not needed: somebody there proved to be who may do this as often as they like.
+    pub(crate) fn forgive_address(&self) {
+        self.address.take();
+    }
+
     /// Takes what is due.
     ///
     /// # Errors

@@ -22,17 +22,22 @@ pub(crate) fn challenge(
     if reason.is_about_the_request() {
         return None;
     }
+    let metadata = oauth.then(|| discovery::metadata_url(asked, protected, verifier));
+    let default = &protected.resource.default_scopes;
+    let scopes = if needed.is_empty() { default } else { needed };
+    bearer(reason, metadata.as_deref(), scopes)
+}
+
+/// The challenge to somebody whose credential was refused for `reason`.
+pub(crate) fn bearer(reason: Reason, metadata: Option<&str>, scopes: &ScopeSet) -> Option<HeaderValue> {
     let mut parameters = Vec::with_capacity(4);
     if reason != Reason::NoToken {
         parameters.push(quoted("error", reason.error().as_str()));
         parameters.push(quoted("error_description", reason.description()));
     }
-    if oauth {
-        let metadata = discovery::metadata_url(asked, protected, verifier);
-        parameters.push(quoted("resource_metadata", &metadata));
+    if let Some(metadata) = metadata {
+        parameters.push(quoted("resource_metadata", metadata));
     }
-    let default = &protected.resource.default_scopes;
-    let scopes = if needed.is_empty() { default } else { needed };
     if !scopes.is_empty() {
         parameters.push(quoted("scope", &scopes.to_string()));
     }

@@ -132,7 +132,7 @@ fn on_host(host: &str, path: &str, resources: &Resources) -> Option<(String, Arc
 }
 
 /// The address of `path` at the resource's origin, if that is a resource's URI apart from a trailing slash.
-fn as_typed(protected: &Protected, path: &str) -> Option<String> {
+pub(crate) fn as_typed(protected: &Protected, path: &str) -> Option<String> {
     let typed = format!("{}{path}", protected.identity.origin());
     let canonical = ResourceUri::parse_allowing_http(&typed).ok()?;
     (canonical.as_str() == typed.strip_suffix('/').unwrap_or(&typed)).then_some(typed)

@@ -1,5 +1,5 @@
-//! The keys that tokens may be signed with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read from the store when
-//! one is needed that is not known, at most once a second, and again when they grow old, so that a retired key stops
+//! The keys that tokens may be signed with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read from where they are
+//! published, the store or the issuer's JWKS, when one is needed that is not known, at most once a second, and again when they grow old, so that a retired key stops
 //! working. That is done by one request ahead of time, so that no other has to wait.
 
 mod verifying;
@@ -10,40 +10,61 @@ use std::{
     time::Duration,
 };
 
-use mcp_gateway_model::id::KeyId;
-use mcp_gateway_store::{GrantReader, Moment, StoreError};
+use async_trait::async_trait;
+use mcp_gateway_model::{id::KeyId, key::PublicKey};
+use mcp_gateway_store::{GrantReader, Moment};
 use tokio::sync::Mutex;
 use tracing::{debug, warn};
 
+use crate::reason::{Cause, Reason};
+
 pub(crate) use verifying::VerifyingKey;
+
+/// Where the issuer publishes its keys.
+#[async_trait]
+pub(crate) trait KeySource: Send + Sync {
+    /// All of them.
+    async fn public_keys(&self) -> Result<Vec<PublicKey>, Cause>;
+}
+
+/// What the authorization server published in the store.
+pub(crate) struct InStore(pub(crate) Arc<dyn GrantReader>);
+
+#[async_trait]
+impl KeySource for InStore {
+    async fn public_keys(&self) -> Result<Vec<PublicKey>, Cause> {
+        let stored = self.0.public_keys().await?;
+        Ok(stored.into_iter().map(|stored| stored.key).collect())
+    }
+}
 
 /// All keys.
 pub(crate) struct Keys {
-    reader: Arc<dyn GrantReader>,
+    source: Box<dyn KeySource>,
     shared: Option<(KeyId, Arc<VerifyingKey>)>,
-    /// What the store said last.
+    /// What the source said last.
     known: RwLock<HashMap<KeyId, Arc<VerifyingKey>>>,
-    /// Held by the one request that asks the store; what came of it, for those that waited.
+    /// Held by the one request that asks the source; what came of it, for those that waited.
     asked: Mutex<Option<Asked>>,
 }
 
-/// Until when the store is not asked again, and whether it answered.
+/// Until when the source is not asked again, and why it gave no keys if it did not.
 #[derive(Clone, Copy)]
 struct Asked {
     pause_until: Moment,
-    answered: bool,
+    failed: Option<Reason>,
 }
 
 impl Keys {
-    /// How long after one question to the store the next one is asked.
+    /// How long after one question to the source the next one is asked.
     const PAUSE: Duration = Duration::from_secs(1);
     /// How long the answer is believed.
     const MOST_AGE: Duration = Duration::from_secs(30);
 
     /// No keys yet, but the shared one if there is one.
-    pub(crate) fn new(reader: Arc<dyn GrantReader>, shared: Option<(KeyId, VerifyingKey)>) -> Self {
+    pub(crate) fn new(source: impl KeySource + 'static, shared: Option<(KeyId, VerifyingKey)>) -> Self {
         Self {
-            reader,
+            source: Box::new(source),
             shared: shared.map(|(kid, key)| (kid, Arc::new(key))),
             known: RwLock::default(),
             asked: Mutex::default(),
@@ -51,11 +72,7 @@ impl Keys {
     }
 
     /// The key with this id, if tokens may be signed with it.
-    pub(crate) async fn find(
-        &self,
-        kid: &KeyId,
-        now: Moment,
-    ) -> Result<Option<Arc<VerifyingKey>>, StoreError> {
+    pub(crate) async fn find(&self, kid: &KeyId, now: Moment) -> Result<Option<Arc<VerifyingKey>>, Cause> {
         if let Some((_, key)) = self.shared.as_ref().filter(|(id, _)| id == kid) {
             return Ok(Some(Arc::clone(key)));
         }
@@ -73,14 +90,13 @@ impl Keys {
             return Ok(Some(key));
         }
         match *asked {
-            Some(Asked {
-                pause_until,
-                answered,
-            }) if !pause_until.has_passed(now) => {
-                return if answered {
-                    Ok(None)
-                } else {
-                    Err(StoreError::Unavailable("it gave no keys a moment ago".into()))
+            Some(Asked { pause_until, failed }) if !pause_until.has_passed(now) => {
+                return match failed {
+                    None => Ok(None),
+                    Some(reason) => Err(Cause {
+                        reason,
+                        detail: "it gave no keys a moment ago".into(),
+                    }),
                 };
             }
             _ => {}
@@ -89,26 +105,30 @@ impl Keys {
         Ok(self.remembered(kid, now))
     }
 
-    /// Whether nobody asks the store at the moment or did a moment ago.
+    /// Whether nobody asks the source at the moment or did a moment ago.
     pub(crate) fn may_be_asked(&self, now: Moment) -> bool {
         self.asked.try_lock().is_ok_and(|asked| !pauses(*asked, now))
     }
 
-    /// Asks the store before it has to be: if somebody else does, or if it does not answer, all is as before.
+    /// Asks the source before it has to be: if somebody else does, or if it does not answer, all is as before.
     pub(crate) async fn renew_ahead(&self, now: Moment) {
         if let Ok(mut asked) = self.asked.try_lock()
             && !pauses(*asked, now)
             && let Err(error) = self.ask(&mut asked, now).await
         {
-            debug!(%error, "the keys could not be renewed ahead");
+            debug!(
+                code = error.reason.code(),
+                detail = error.detail,
+                "the keys could not be renewed ahead"
+            );
         }
     }
 
-    async fn ask(&self, asked: &mut Option<Asked>, now: Moment) -> Result<(), StoreError> {
+    async fn ask(&self, asked: &mut Option<Asked>, now: Moment) -> Result<(), Cause> {
         let read = self.read(now).await;
         *asked = Some(Asked {
             pause_until: after(now, Self::PAUSE),
-            answered: read.is_ok(),
+            failed: read.as_ref().err().map(|cause| cause.reason),
         });
         read
     }
@@ -120,21 +140,21 @@ impl Keys {
 
     /// Reads all keys. One that is there still is the same as before, for those who remember what it signed; one that is not
     /// there any more ends at once.
-    async fn read(&self, now: Moment) -> Result<(), StoreError> {
-        let stored = self.reader.public_keys().await?;
+    async fn read(&self, now: Moment) -> Result<(), Cause> {
+        let published = self.source.public_keys().await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *known);
-        for stored in stored {
-            let kid = stored.key.kid.clone();
+        for public in published {
+            let kid = public.kid.clone();
             let same = before.remove(&kid);
             let same = same.filter(|key| {
-                let same = key.is(&stored.key);
+                let same = key.is(&public);
                 if !same {
                     key.end();
                 }
                 same
             });
-            let Some(key) = same.or_else(|| VerifyingKey::public(stored.key).map(Arc::new)) else {
+            let Some(key) = same.or_else(|| VerifyingKey::public(public).map(Arc::new)) else {
                 warn!(%kid, "a published key cannot be used");
                 continue;
             };
@@ -148,7 +168,7 @@ impl Keys {
     }
 }
 
-/// Whether the store is left alone.
+/// Whether the source is left alone.
 fn pauses(asked: Option<Asked>, now: Moment) -> bool {
     asked.is_some_and(|asked| !asked.pause_until.has_passed(now))
 }

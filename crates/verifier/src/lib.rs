@@ -19,6 +19,7 @@ mod operation;
 mod preflight;
 mod quick;
 mod reason;
+mod resource_server;
 mod routes;
 mod settings;
 mod site;
@@ -29,6 +30,9 @@ mod verify;
 mod worker;
 
 pub use quick::{Admitted, Quick};
+pub use resource_server::{
+    Denied, Guarded, NoClient, ResourceServer, ResourceServerSettings, TokenHolder, protect,
+};
 pub use routes::{
     configure_discovery_for_protected_hosts, configure_preflight, configure_resource_metadata,
     configure_verify,

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::{cors, verifier::Verifier};
 
-const ALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
-const READ_METHODS: &str = "GET, HEAD";
+pub(crate) const ALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+pub(crate) const READ_METHODS: &str = "GET, HEAD";
 
 /// Any path where nothing is mounted: a preflight for a server behind, or 404.
 pub(crate) async fn elsewhere(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
@@ -26,14 +26,24 @@ pub(crate) async fn elsewhere(request: HttpRequest, verifier: web::Data<Verifier
 
 /// A document asked with another method than GET and HEAD.
 pub(crate) async fn at_document(request: HttpRequest, verifier: web::Data<Verifier>) -> HttpResponse {
-    answer(&request, &verifier.settings.cors, READ_METHODS).unwrap_or_else(|| {
+    at(&request, &verifier.settings.cors, READ_METHODS)
+}
+
+/// A preflight, or a mistake.
+pub(crate) fn at(request: &HttpRequest, cors: &CorsOrigins, methods: &'static str) -> HttpResponse {
+    answer(request, cors, methods).unwrap_or_else(|| {
         HttpResponse::MethodNotAllowed()
-            .insert_header((header::ALLOW, READ_METHODS))
+            .insert_header((header::ALLOW, methods))
             .finish()
     })
 }
 
-fn answer(request: &HttpRequest, cors: &CorsOrigins, methods: &'static str) -> Option<HttpResponse> {
+/// The answer to a preflight; `None` for any other request.
+pub(crate) fn answer(
+    request: &HttpRequest,
+    cors: &CorsOrigins,
+    methods: &'static str,
+) -> Option<HttpResponse> {
     let asks = request
         .headers()
         .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

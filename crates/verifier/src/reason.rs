@@ -79,11 +79,13 @@ pub(crate) enum Reason {
     StoreUnavailable,
     /// Too many signatures are to be checked.
     Busy,
+    /// The issuer gave no answer to a server that checks tokens itself.
+    IssuerUnavailable,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::UntrustedPeer,
         Self::ForwardedHeaders,
         Self::NotProtected,
@@ -120,6 +122,7 @@ impl Reason {
         Self::McpHeaders,
         Self::StoreUnavailable,
         Self::Busy,
+        Self::IssuerUnavailable,
     ];
 
     /// The code in logs and metrics.
@@ -161,6 +164,7 @@ impl Reason {
             Self::McpHeaders => "mcp_headers",
             Self::StoreUnavailable => "store_unavailable",
             Self::Busy => "busy",
+            Self::IssuerUnavailable => "issuer_unavailable",
         }
     }
 
@@ -173,7 +177,7 @@ impl Reason {
             Self::NotProtected | Self::Scope | Self::BodyMissing => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             _ if self.is_about_the_request() => StatusCode::BAD_REQUEST,
-            Self::StoreUnavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable | Self::Busy | Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNAUTHORIZED,
         }
     }
@@ -187,7 +191,9 @@ impl Reason {
             Self::NotProtected | Self::BodyMissing => ErrorCode::AccessDenied,
             _ if self.is_about_the_request() => ErrorCode::InvalidRequest,
             Self::Scope => ErrorCode::InsufficientScope,
-            Self::StoreUnavailable | Self::Busy => ErrorCode::TemporarilyUnavailable,
+            Self::StoreUnavailable | Self::Busy | Self::IssuerUnavailable => {
+                ErrorCode::TemporarilyUnavailable
+            }
             _ => ErrorCode::InvalidToken,
         }
     }
@@ -224,7 +230,9 @@ impl Reason {
             Self::McpHeaders => {
                 "Header mismatch: send Mcp-Method and Mcp-Name at most once, and the same as in the body"
             }
-            Self::StoreUnavailable | Self::Busy => "the token cannot be checked at the moment; try again",
+            Self::StoreUnavailable | Self::Busy | Self::IssuerUnavailable => {
+                "the token cannot be checked at the moment; try again"
+            }
             _ => "an access token that was issued for this server and has not ended is required",
         }
     }
@@ -271,7 +279,10 @@ pub(crate) struct Cause {
 impl Cause {
     /// Whether it says something of the credential; otherwise it could not be looked at.
     pub(crate) const fn is_verdict(&self) -> bool {
-        !matches!(self.reason, Reason::StoreUnavailable | Reason::Busy)
+        !matches!(
+            self.reason,
+            Reason::StoreUnavailable | Reason::Busy | Reason::IssuerUnavailable
+        )
     }
 
     /// A body that is not what everybody reads alike.

@@ -19,7 +19,7 @@ use mcp_gateway_store::{GrantReader, Watch};
 
 use crate::{
     fingerprint::FingerprintKey,
-    keys::{Keys, VerifyingKey},
+    keys::{InStore, Keys, VerifyingKey},
     metrics::Metrics,
     settings::Settings,
 };
@@ -62,7 +62,7 @@ impl Verifier {
             AuthorizationServerMetadata::new(&settings.issuer, &settings.resources, settings.offers);
         Ok(Self {
             server_metadata: serde_json::to_vec(&document)?.into(),
-            keys: Keys::new(Arc::clone(&reader), shared),
+            keys: Keys::new(InStore(Arc::clone(&reader)), shared),
             metrics: Metrics::register(registry)?,
             setup_warnings: Occasion::default(),
             flood_warnings: Occasion::default(),

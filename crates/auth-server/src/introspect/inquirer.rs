@@ -46,7 +46,10 @@ impl Inquirer {
         let credentials = Credentials::read(request, form)?;
         let servers = &context.server.settings.resource_servers;
         if let Some(server) = resource_server(servers, &credentials.id) {
-            return authenticate_server(context, server, &credentials).await;
+            let server = authenticate_server(context, server, &credentials).await?;
+            // it asks about each request that comes to it
+            due.forgive_address();
+            return Ok(server);
         }
         let (AuthenticatedClient(client), _) = identify(context, ENDPOINT, &credentials, None, due).await?;
         if client.is_confidential() {

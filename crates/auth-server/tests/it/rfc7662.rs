@@ -185,3 +185,26 @@ async fn a_resource_server_with_a_wrong_secret_is_refused_and_slowed_down() {
     let answer = ask_as(&desk, ECHO, "echo-secret", "x").await;
     assert_eq!(answer.json(), json!({ "active": false }), "the right one passes");
 }
+
+#[actix_web::test]
+async fn a_resource_server_asks_as_often_as_it_is_asked_itself() {
+    let desk = Desk::start_with(|settings| {
+        settings.resource_servers = vec![ResourceServer {
+            resource: ResourceUri::parse(ECHO).unwrap(),
+            secret: Secret::presented("echo-secret".into()),
+        }];
+        settings.limits.introspect.burst = 2;
+    })
+    .await;
+    for _ in 0..10 {
+        let answer = ask_as(&desk, ECHO, "echo-secret", "x").await;
+        assert_eq!(answer.json(), json!({ "active": false }));
+    }
+    let others = [
+        ask_as(&desk, "nobody", "x", "x").await,
+        ask_as(&desk, "nobody", "x", "x").await,
+    ];
+    assert!(others.iter().all(|answer| answer.error() == "401 invalid_client"));
+    let answer = ask_as(&desk, "nobody", "x", "x").await;
+    assert_eq!(answer.status.as_u16(), 429, "anybody else has the usual permits");
+}

@@ -12,7 +12,7 @@ use crate::stand::{ECHO, NOW, Stand, about};
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -35,7 +35,7 @@ impl MakeWriter<'_> for Log {
 }
 
 impl Log {
-    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
+    pub(crate) fn start() -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
@@ -46,11 +46,12 @@ impl Log {
     }
 
     fn lines_with(&self, text: &str) -> usize {
+        self.text().lines().filter(|l| l.contains(text)).count()
+    }
+
+    pub(crate) fn text(&self) -> String {
         let log = self.0.lock().map(|l| l.clone()).unwrap_or_default();
-        String::from_utf8_lossy(&log)
-            .lines()
-            .filter(|l| l.contains(text))
-            .count()
+        String::from_utf8_lossy(&log).into_owned()
     }
 }
 

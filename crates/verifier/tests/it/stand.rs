@@ -239,7 +239,7 @@ fn split(url: &str) -> (&str, &str) {
     rest.find('/').map_or((rest, "/"), |at| rest.split_at(at))
 }
 
-fn changed(mut value: Value, name: &str, new: Value) -> Value {
+pub(crate) fn changed(mut value: Value, name: &str, new: Value) -> Value {
     let members = value.as_object_mut().unwrap();
     if new.is_null() {
         members.remove(name);

@@ -1,0 +1,123 @@
+//! The issuer of a server that checks tokens itself: its keys turn, and it may be silent or wrong.
+
+use actix_web::http::StatusCode;
+use serde_json::json;
+
+use crate::{issuer::Alone, log::Log, signer::Signer, stand::changed};
+
+#[actix_web::test]
+async fn a_new_key_is_found_when_its_first_token_comes() {
+    let mut alone = Alone::start();
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+    alone.signer = Signer::p256();
+    alone.issuer.publish(alone.signer.public());
+    alone.pass(1);
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+    assert_eq!(alone.said().keys_read, 2);
+}
+
+#[actix_web::test]
+async fn a_retired_key_stops_working_within_half_a_minute() {
+    let alone = Alone::start();
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+    alone.said().keys.clear();
+    alone.pass(30);
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[actix_web::test]
+async fn unknown_keys_make_the_issuer_be_asked_at_most_once_a_second() {
+    let alone = Alone::start();
+    let unknown = |i: usize| {
+        let header = changed(alone.signer.header(), "kid", json!(format!("{i:043}")));
+        alone.signer.sign(&header, &alone.claims())
+    };
+    for second in 1..=3 {
+        for i in 0..10 {
+            assert_eq!(alone.get(&unknown(i)).await.status, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(alone.said().keys_read, second);
+        alone.pass(1);
+    }
+}
+
+#[actix_web::test]
+async fn keys_of_other_kinds_are_passed_over() {
+    let alone = Alone::start();
+    let others = [
+        json!({ "kty": "oct", "k": "c2VjcmV0", "kid": "one", "alg": "HS256", "use": "sig" }),
+        json!({ "kty": "EC", "crv": "P-521", "x": "AA", "y": "AA", "kid": "two", "alg": "ES512", "use": "sig" }),
+        json!("nonsense"),
+    ];
+    alone.said().keys.splice(0..0, others);
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn an_issuer_that_cannot_be_asked_lets_nobody_in() {
+    let alone = Alone::start();
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+    let (log, _guard) = Log::start();
+    alone.issuer.stop().await;
+    for _ in 0..2 {
+        let answer = alone.get(&alone.token()).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(answer.challenge(), "");
+        assert_eq!(answer.json()["error"], "temporarily_unavailable");
+    }
+    let said = log.text();
+    assert_eq!(
+        said.matches("nobody is let in: the issuer cannot be asked")
+            .count(),
+        1,
+        "{said}"
+    );
+    assert!(
+        said.contains("issuer_unavailable") && said.contains("no connection"),
+        "{said}"
+    );
+    assert!(said.contains(&alone.issuer.url), "{said}");
+    assert!(!said.contains("eyJ"), "no token: {said}");
+}
+
+#[actix_web::test]
+async fn what_the_issuer_answers_but_with_200_lets_nobody_in() {
+    let alone = Alone::start();
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+    for (status, said) in [
+        (401, "introspection_secret_file"),
+        (429, "asks to wait"),
+        (500, "status 500"),
+        (302, "status 302"),
+    ] {
+        alone.said().status = Some(status);
+        let (log, _guard) = Log::start();
+        let answer = alone.get(&alone.token()).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{status}");
+        assert!(log.text().contains(said), "{status}: {}", log.text());
+        // warnings come ten seconds apart, and keys are read again meanwhile
+        alone.said().status = None;
+        alone.pass(11);
+        assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK, "{status}");
+    }
+    alone.said().introspected = Some(json!("nonsense"));
+    assert_eq!(
+        alone.get(&alone.token()).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+}
+
+#[actix_web::test]
+async fn an_issuer_that_calls_itself_something_else_is_not_believed() {
+    let alone = Alone::start();
+    alone.said().named = Some("https://evil.example".into());
+    assert_eq!(
+        alone.get(&alone.token()).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert!(alone.said().questions.is_empty());
+    alone.said().named = None;
+    alone.pass(1);
+    assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+}
