@@ -11,6 +11,7 @@ mod gate;
 mod hold;
 mod identity;
 mod items;
+mod owners;
 mod plain;
 mod problem;
 mod protection;
@@ -47,6 +48,7 @@ pub use recorder::{Recorded, Recorder};
 
 use arrival::Hosts;
 use exercises::{Changes, Offer};
+use owners::Owners;
 use plain::Plain;
 use sse::Streams;
 use tools::Tools;
@@ -74,6 +76,7 @@ pub struct Options {
 #[derive(Clone)]
 pub struct SampleServer {
     service: Arc<Service>,
+    owners: Owners,
     plain: Arc<Plain>,
     streams: Streams,
     tools: Tools,
@@ -94,13 +97,15 @@ impl SampleServer {
             .disable_allowed_hosts();
         let (of_sessions, of_messages) = (tools.clone(), tools.clone());
         let changes = options.exercises.then(Changes::default);
+        let sessions = Arc::new(LocalSessionManager::default());
         let service = StreamableHttpService::new(
             move || Ok(Offer::new(of_sessions.clone(), changes.clone())),
-            Arc::new(LocalSessionManager::default()),
+            Arc::clone(&sessions),
             config,
         );
         Self {
             service: Arc::new(service),
+            owners: Owners::new(sessions),
             plain: Arc::new(plain::service(move || of_messages.clone())),
             streams: Streams::default(),
             tools,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::StatusCode,
+    http::{StatusCode, header::HeaderValue},
     web::{Bytes, BytesMut, Data},
 };
 use futures_util::{StreamExt, TryStreamExt, future::ready, stream::once};
@@ -13,6 +13,8 @@ use tokio::time::sleep;
 
 use super::{Caller, Protection, Refusal, SampleServer, gate, problem};
 
+/// Names the session of a request, or the one that an answer has opened.
+const SESSION: &str = "mcp-session-id";
 /// What comes within this time comes at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
 
@@ -24,13 +26,25 @@ pub(super) async fn relay(request: HttpRequest, body: Bytes, server: Data<Sample
         Ok(caller) => caller,
         Err(refusal) => return problem::refused(&refusal),
     };
-    match inbound(&request, body, caller) {
-        Ok(request) => outbound(server.service.handle(request).await).await,
+    let user = caller.as_ref().map(|caller| caller.user.clone());
+    let session = request.headers().get(SESSION).map(HeaderValue::as_bytes);
+    let session = session.map(String::from_utf8_lossy);
+    if session.is_some_and(|id| !server.owners.admit(&id, user.as_deref())) {
+        let detail = "no session of yours has this id: begin another with initialize";
+        return problem::answer(StatusCode::NOT_FOUND, detail);
+    }
+    let answer = match inbound(&request, body, caller) {
+        Ok(request) => server.service.handle(request).await,
         Err(error) => {
             tracing::debug!(%error, "a request that rmcp's types cannot hold");
-            HttpResponse::BadRequest().finish()
+            return HttpResponse::BadRequest().finish();
         }
+    };
+    let opened = answer.headers().get(SESSION).and_then(|id| id.to_str().ok());
+    if let Some((id, user)) = opened.zip(user) {
+        server.owners.note(id, &user).await;
     }
+    outbound(answer).await
 }
 
 /// Who is calling. Behind the gateway every tool answers for itself; alone, clients are told by a status what they lack.

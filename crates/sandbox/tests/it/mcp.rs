@@ -169,6 +169,38 @@ async fn an_unknown_session_is_404_and_a_deleted_one_is_unknown() {
 }
 
 #[tokio::test]
+async fn the_id_of_a_session_opens_it_to_nobody_but_the_user_who_opened_it() {
+    let mut session = Session::closed(Options::default(), "2025-11-25");
+    let hello = json!({
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    });
+    let opened = session.call("initialize", &hello).header("X-User-Id", "583231");
+    let opened = opened.send().await.unwrap();
+    session.id = Some(opened.headers()["mcp-session-id"].to_str().unwrap().to_owned());
+    let id = session.id.clone().unwrap();
+    let ask = |method, user: &str| {
+        let request = session.client.request(method, session.running.mcp_url());
+        let request = request
+            .header("Accept", "text/event-stream")
+            .header("Mcp-Session-Id", &id);
+        request.header("X-User-Id", user.to_owned()).send()
+    };
+    for other in ["480938", ""] {
+        let called = session.tool("whoami", &json!({})).header("X-User-Id", other);
+        assert_eq!(called.send().await.unwrap().status(), 404);
+        assert_eq!(ask(reqwest::Method::GET, other).await.unwrap().status(), 404);
+        assert_eq!(ask(reqwest::Method::DELETE, other).await.unwrap().status(), 404);
+    }
+    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let initialized = session.post(&initialized).header("X-User-Id", "583231");
+    assert_eq!(initialized.send().await.unwrap().status(), 202);
+    let called = session.tool("whoami", &json!({})).header("X-User-Id", "583231");
+    let who = result(called.send().await.unwrap()).await;
+    assert_eq!(who["structuredContent"]["user_id"], "583231");
+    assert_eq!(ask(reqwest::Method::GET, "583231").await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn any_host_is_answered_unless_hosts_are_named() {
     for (allowed, host, status) in [
         (vec![], "echo.example.com", 200),

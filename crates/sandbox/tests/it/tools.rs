@@ -57,6 +57,41 @@ async fn data_is_created_listed_changed_and_deleted_in_every_revision_with_a_han
 }
 
 #[tokio::test]
+async fn revision_2026_07_28_calls_them_without_a_session_and_says_so_in_headers() {
+    let sample = Sample::start();
+    let ask = |method: &str, mut params: Value| {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let mut request = sample
+            .ask_as(OCTOCAT, Method::POST, "/mcp/v1")
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", method);
+        if let Some(name) = params["name"].as_str() {
+            request = request.header("mcp-name", name);
+        }
+        request
+            .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
+            .send()
+    };
+    let discovered = result(ask("server/discover", json!({})).await.unwrap()).await;
+    let versions = discovered["supportedVersions"].as_array().unwrap();
+    assert!(versions.contains(&json!("2026-07-28")), "{discovered}");
+    let create = json!({ "name": "create_data", "arguments": { "name": "Test", "value": 100 } });
+    let made = result(ask("tools/call", create).await.unwrap()).await;
+    let listed = result(ask("tools/call", json!({ "name": "get_data" })).await.unwrap()).await;
+    assert_eq!(
+        listed["structuredContent"]["items"],
+        json!([made["structuredContent"]])
+    );
+    let unknown = ask("tools/call", json!({ "name": "nowhere" })).await.unwrap();
+    assert!(unknown.text().await.unwrap().contains("-32602"));
+}
+
+#[tokio::test]
 async fn tools_and_the_rest_api_show_the_same_data() {
     let sample = Sample::start();
     let item = sample.keep(OCTOCAT, &json!({ "name": "a", "value": 1 })).await;
