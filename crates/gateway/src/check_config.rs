@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use crate::{
     cli::{CheckArgs, read_sources},
-    config::{Config, Role, Shown, Sources, StoreConfig, shown},
+    config::{Config, Role, Shown, Sources, StoreConfig, TlsFiles, shown},
     failure::Failure,
     output::{say, say_json},
+    serve::tls,
     store,
 };
 
@@ -101,6 +102,9 @@ async fn report(role: Role, sources: &Sources, config: &Config) -> Report {
         checks.push(Check::new("github web", ask(&config.github.web_url).await));
         checks.push(Check::new("github api", ask(&config.github.api_url).await));
     }
+    if let Some(files) = &config.listen.tls {
+        checks.push(Check::new("certificate", look_at_certificate(files)));
+    }
     Report {
         role: role.name(),
         settings: shown(sources, config),
@@ -163,6 +167,19 @@ fn look_at_directory(directory: &std::path::Path) -> Result<String, String> {
         }
         Err(error) => Err(format!("{name}: {error}")),
     }
+}
+
+/// Whether clients take the certificate now.
+fn look_at_certificate(files: &TlsFiles) -> Result<String, String> {
+    tls::examine(files, SystemClock.now())
+        .map(|()| {
+            format!(
+                "{} is valid, and {} is its key",
+                files.certificates.display(),
+                files.key.display()
+            )
+        })
+        .map_err(|problem| problem.to_string())
 }
 
 /// Whether there is a web server at `url`.

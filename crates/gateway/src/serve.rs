@@ -27,6 +27,7 @@ use crate::{
 };
 use front::Front;
 use parts::Parts;
+use tls::Renewal;
 
 /// How long an idle connection is kept: longer than proxies keep theirs (Traefik: 90 s), so that it is the proxy who closes
 /// it. The other way round a request can meet a connection that is just being closed.
@@ -44,7 +45,9 @@ pub(crate) async fn run(config: Config, role: Role) -> Result<(), Failure> {
         warn!("configuration: {warning}");
     }
     let tls = config.listen.tls.as_ref().map(tls::set_up).transpose();
-    let tls = tls.map_err(|(setting, problem)| Failure::Configuration(format!("{setting}: {problem}")))?;
+    let tls = tls.map_err(|problem| Failure::Configuration(problem.to_string()))?;
+    let (tls, renewal) = tls.unzip();
+    let _renewing = renewal.map(Renewal::begin);
     let listener = bind(&config.listen.host, config.listen.port)?;
     let Some(parts) = waiting::for_parts(&config, role, &listener, tls.as_ref()).await? else {
         return Ok(());

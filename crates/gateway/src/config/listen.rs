@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::reader::Reader;
+use crate::serve::tls::{self, Problem};
 
 /// Where requests come in, and how that ends.
 #[derive(Clone, Debug)]
@@ -36,18 +37,18 @@ pub(super) fn read(r: &mut Reader<'_>) -> Listen {
             r.faults.add(name, "is not set, and MCP_HTTPS_ENABLED is true");
         }
     }
-    let tls = certificates
+    let files = certificates
         .zip(key)
         .filter(|_| enabled)
         .map(|(certificates, key)| TlsFiles { certificates, key });
-    if let Some(Err((setting, problem))) = tls.as_ref().map(crate::serve::tls::set_up) {
+    if let Some(Err(Problem { setting, problem })) = files.as_ref().map(tls::set_up) {
         r.faults.add(setting, problem);
     }
     Listen {
         host: r.text("HOST").unwrap_or("127.0.0.1").to_owned(),
         port: r.number("PORT", 8000),
         metrics: r.parsed("METRICS_LISTEN", metrics_address).flatten(),
-        tls,
+        tls: files,
         shutdown_delay: shutdown_delay(r),
     }
 }

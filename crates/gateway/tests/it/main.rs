@@ -7,6 +7,7 @@ mod support;
 mod algorithms;
 mod apart;
 mod api_key;
+mod certificate;
 mod check_config;
 mod clients_configuration;
 mod clients_entered;
