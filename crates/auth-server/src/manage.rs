@@ -5,11 +5,13 @@
 
 mod holder;
 mod replace;
+mod show;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use mcp_gateway_model::id::ClientId;
 
 pub(crate) use replace::replace;
+pub(crate) use show::show;
 
 use crate::{
     audit::{Event, Line},

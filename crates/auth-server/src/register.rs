@@ -13,7 +13,7 @@ use mcp_gateway_model::{
     secret::{Secret, SecretKind},
 };
 
-pub(crate) use answer::Registration;
+pub(crate) use answer::{Description, Registration};
 pub(crate) use body::JsonObject;
 pub(crate) use metadata::{Rules, read as read_metadata};
 

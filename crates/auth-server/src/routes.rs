@@ -83,6 +83,12 @@ fn client_routes(services: &mut ServiceConfig) {
         web::delete().to(manage::remove),
     ];
     mount(services, "/register/{client_id}", manage, managing);
+    let show = Endpoint {
+        name: "client",
+        allow: "GET",
+    };
+    let showing = vec![web::get().to(manage::show)];
+    mount(services, "/oauth/clients/{client_id}", show, showing);
 }
 
 fn token_routes(services: &mut ServiceConfig) {

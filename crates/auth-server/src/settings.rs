@@ -28,6 +28,8 @@ pub struct Settings {
     pub resources: Resources,
     /// Who may log in.
     pub allowed_users: AllowedUsers,
+    /// Who of them may look at any client's registration (`ADMIN_GITHUB_USERS`).
+    pub admins: AllowedUsers,
     /// For how long it counts where GitHub said that people belong.
     pub memberships: MembershipLife,
     /// How people log in.

@@ -60,6 +60,7 @@ impl Gateway {
             issuer: issuer.clone(),
             resources: resources.clone(),
             allowed_users: allowed_users.clone(),
+            admins: AllowedUsers::nobody(),
             memberships: MembershipLife::default(),
             github,
             lifetimes: Lifetimes::default(),

@@ -8,6 +8,7 @@ mod device;
 mod dotenv;
 mod faults;
 mod keys;
+mod lifetimes;
 mod limits;
 mod listen;
 mod logs;
@@ -23,7 +24,7 @@ mod store;
 mod typos;
 pub(crate) mod variables;
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use mcp_gateway_auth_server::{
     DocumentPolicy, Gate, RegistrationSettings,
@@ -94,6 +95,8 @@ pub(crate) struct Config {
     pub(crate) github: GithubConfig,
     /// Who may log in; `None` for a verifier on its own that was not told.
     pub(crate) allowed_users: Option<AllowedUsers>,
+    /// Who may look at any client's registration.
+    pub(crate) admins: AllowedUsers,
     pub(crate) cors: CorsOrigins,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) signing: SigningConfig,
@@ -176,6 +179,9 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         logs: logs::read(r),
         github: github(r, role),
         allowed_users: allowed_users(r, role),
+        admins: r
+            .parsed("ADMIN_GITHUB_USERS", admins)
+            .unwrap_or_else(AllowedUsers::nobody),
         cors: r
             .parsed("MCP_CORS_ORIGINS", CorsOrigins::parse)
             .unwrap_or_default(),
@@ -193,8 +199,8 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         oauth_enabled: r.boolean("MCP_OAUTH_ENABLED", true),
         quirks: quirks::read(r),
         cache: cache::read(r),
-        lifetimes: lifetimes(r),
-        memberships: memberships(r),
+        lifetimes: lifetimes::read(r),
+        memberships: lifetimes::memberships(r),
         limits: limits::read(r),
         registration: registration::read(r, role),
         device_grant: device::read(r, role),
@@ -228,6 +234,16 @@ fn allowed_users(r: &mut Reader<'_>, role: Role) -> Option<AllowedUsers> {
     told.then(|| listed.unwrap_or_else(AllowedUsers::nobody))
 }
 
+/// The list of admins. Everybody is none.
+fn admins(text: &str) -> Result<AllowedUsers, String> {
+    match AllowedUsers::parse(text).map_err(|bad| bad.to_string())? {
+        AllowedUsers::Everybody => {
+            Err("must name logins or numeric ids: * would make everybody an admin".to_owned())
+        }
+        listed @ AllowedUsers::Listed { .. } => Ok(listed),
+    }
+}
+
 fn github(r: &mut Reader<'_>, role: Role) -> GithubConfig {
     let (client_id, client_secret) = if role == Role::Verifier || !r.boolean("MCP_OAUTH_ENABLED", true) {
         (String::new(), String::new())
@@ -251,55 +267,6 @@ fn github(r: &mut Reader<'_>, role: Role) -> GithubConfig {
         api_url: url("GITHUB_API_URL", "https://api.github.com"),
         client_id,
         client_secret: Secret::presented(client_secret),
-    }
-}
-
-/// No grace at all is a choice, too: then nobody is let in while GitHub cannot be asked.
-fn memberships(r: &mut Reader<'_>) -> MembershipLife {
-    let defaults = MembershipLife::default();
-    let grace = if r.text("MEMBERSHIP_GRACE") == Some("0") {
-        Some(Duration::ZERO)
-    } else {
-        r.seconds("MEMBERSHIP_GRACE")
-    };
-    MembershipLife {
-        recheck: r.seconds("MEMBERSHIP_RECHECK").unwrap_or(defaults.recheck),
-        grace: grace.unwrap_or(defaults.grace),
-    }
-}
-
-fn lifetimes(r: &mut Reader<'_>) -> Lifetimes {
-    let defaults = Lifetimes::default();
-    let seconds = r.seconds("ACCESS_TOKEN_LIFETIME");
-    let minutes = r.minutes("MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES");
-    let access_token = r.either(
-        ("ACCESS_TOKEN_LIFETIME", seconds),
-        ("MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES", minutes),
-    );
-    let code = r.minutes("MCP_OAUTH_AUTHORIZATION_CODE_EXPIRE_MINUTES");
-    if code.is_some_and(|code| code > Duration::from_secs(600)) {
-        r.faults.add(
-            "MCP_OAUTH_AUTHORIZATION_CODE_EXPIRE_MINUTES",
-            "must be at most 10: a code is used at once",
-        );
-    }
-    let client = if r.text("CLIENT_LIFETIME") == Some("0") {
-        None
-    } else {
-        r.seconds("CLIENT_LIFETIME").or(defaults.client)
-    };
-    Lifetimes {
-        access_token: access_token.unwrap_or(defaults.access_token),
-        refresh_token: r
-            .seconds("REFRESH_TOKEN_LIFETIME")
-            .unwrap_or(defaults.refresh_token),
-        login: r.seconds("SESSION_TIMEOUT").unwrap_or(defaults.login),
-        code: code.unwrap_or(defaults.code),
-        client,
-        unused_client: r
-            .seconds("UNUSED_CLIENT_LIFETIME")
-            .unwrap_or(defaults.unused_client),
-        ..defaults
     }
 }
 

@@ -10,17 +10,36 @@ use serde::Serialize;
 
 use crate::settings::Settings;
 
-/// The client information response. A secret is in it when it was issued or presented just now: the store has its
-/// digest only, so nobody can be told it later.
+/// What a client is registered as, without anything by which it could prove itself.
 #[derive(Serialize)]
-pub(crate) struct Registration<'a> {
+pub(crate) struct Description<'a> {
     client_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<&'a str>,
     client_id_issued_at: u64,
     client_secret_expires_at: u64,
     #[serde(flatten)]
     metadata: &'a ClientMetadata,
+}
+
+impl<'a> Description<'a> {
+    /// Describes `client`.
+    pub(crate) fn new(settings: &Settings, client: &'a Client) -> Self {
+        Self {
+            client_id: client.id.as_str(),
+            client_id_issued_at: client.issued_at.secs(),
+            client_secret_expires_at: secret_end(settings, client),
+            metadata: &client.metadata,
+        }
+    }
+}
+
+/// The client information response. A secret is in it when it was issued or presented just now: the store has its
+/// digest only, so nobody can be told it later.
+#[derive(Serialize)]
+pub(crate) struct Registration<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    #[serde(flatten)]
+    description: Description<'a>,
     #[serde(rename = "registration_access_token")]
     token: &'a str,
     #[serde(rename = "registration_client_uri")]
@@ -36,11 +55,8 @@ impl<'a> Registration<'a> {
         secret: Option<&'a Secret>,
     ) -> Self {
         Self {
-            client_id: client.id.as_str(),
             client_secret: secret.map(Secret::reveal),
-            client_id_issued_at: client.issued_at.secs(),
-            client_secret_expires_at: secret_end(settings, client),
-            metadata: &client.metadata,
+            description: Description::new(settings, client),
             token: token.reveal(),
             uri: settings.issuer.endpoint(&format!("/register/{}", client.id)),
         }

@@ -52,6 +52,8 @@ async fn unless_turned_on_nothing_of_ours_is_on_a_protected_host() {
             leaves_nothing(answer).await;
         }
     }
+    let answer = ask(&site, HOST, Method::GET, "/oauth/clients/somebody", None).await;
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     let metadata = json!({ "redirect_uris": ["https://client.example.com/cb"] });
     let refused = ask(&site, HOST, Method::POST, "/register", Some(metadata.clone())).await;
     assert_eq!(refused.status(), StatusCode::NOT_FOUND);

@@ -25,10 +25,21 @@ pub(crate) struct SigningConfig {
     pub(crate) shared_secret: Option<Secret>,
 }
 
+/// What a guide showed in the place of a secret: everybody knows it.
+const SAMPLE: &str = "your-secure-secret-key-here";
+
 /// The value of `JWT_SECRET` under either of its names.
 fn jwt_secret(r: &mut Reader<'_>) -> Option<String> {
     let own = |r: &Reader<'_>, name| r.text(name).map(str::to_owned);
     let (first, second) = (own(r, "JWT_SECRET"), own(r, "MCP_OAUTH_SECRET_KEY"));
+    for (name, secret) in [("JWT_SECRET", &first), ("MCP_OAUTH_SECRET_KEY", &second)] {
+        if secret.as_deref() == Some(SAMPLE) {
+            r.faults.add(
+                name,
+                "is the sample of a guide, which everybody knows; try: openssl rand -base64 32",
+            );
+        }
+    }
     r.either(("JWT_SECRET", first), ("MCP_OAUTH_SECRET_KEY", second))
 }
 

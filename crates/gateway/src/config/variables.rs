@@ -177,6 +177,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "logins or numeric ids, comma-separated; * = everybody",
     ),
     plain(
+        "ADMIN_GITHUB_USERS",
+        "nobody",
+        "logins or numeric ids of those who may look at any client's registration with a token that has the scope admin",
+    ),
+    plain(
         "MEMBERSHIP_RECHECK",
         "900",
         "seconds after which GitHub is asked again whether a user belongs to an organisation or team",

@@ -172,6 +172,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         issuer: config.issuer.clone(),
         resources: config.resources.clone(),
         allowed_users: config.allowed_users.clone().unwrap_or_else(AllowedUsers::nobody),
+        admins: config.admins.clone(),
         memberships: config.memberships,
         github: GithubSettings {
             client_id: config.github.client_id.clone(),

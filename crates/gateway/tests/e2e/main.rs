@@ -5,6 +5,7 @@
 
 mod support;
 
+mod aliases;
 mod client_service;
 mod clients;
 mod clients_matrix;

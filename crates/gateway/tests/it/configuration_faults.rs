@@ -202,6 +202,13 @@ async fn values_that_cannot_be_read_are_faults_of_their_setting() {
         ("SESSION_TIMEOUT", "-1", "whole number"),
         ("REFRESH_TOKEN_LIFETIME", "99999999999", "ten years"),
         ("MCP_OAUTH_AUTHORIZATION_CODE_EXPIRE_MINUTES", "11", "at most 10"),
+        (
+            "MCP_OAUTH_SECRET_KEY",
+            "your-secure-secret-key-here",
+            "sample of a guide",
+        ),
+        ("ADMIN_GITHUB_USERS", "*", "everybody an admin"),
+        ("ADMIN_GITHUB_USERS", "octo cat", "neither a GitHub login"),
         ("METADATA_AT_ISSUER", "perhaps", "true or false"),
         ("AUTHORIZATION_RESPONSE_ISS", "perhaps", "true or false"),
         ("LEGACY_ENDPOINTS", "perhaps", "true or false"),

@@ -25,6 +25,7 @@ mod front;
 mod logs;
 mod memberships;
 mod memory;
+mod memory_guide;
 mod oauth_off;
 mod tokens;
 mod users;

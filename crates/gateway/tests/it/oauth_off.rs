@@ -24,6 +24,12 @@ async fn a_token_of_before_is_refused_and_the_endpoints_are_gone() {
     );
     for path in [
         "/register",
+        "/oauth/register",
+        "/oauth/authorize",
+        "/oauth/token",
+        "/oauth/clients/somebody",
+        "/.well-known/oauth-authorization-server/mcp",
+        "/.well-known/openid-configuration/mcp",
         "/authorize",
         "/token",
         "/jwks",

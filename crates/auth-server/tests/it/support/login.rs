@@ -224,6 +224,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
         resources: Resources::new(vec![resource], Vec::new(), issuer.authority()),
         issuer,
         allowed_users: AllowedUsers::parse("OctoCat, 480938").unwrap(),
+        admins: AllowedUsers::nobody(),
         memberships: MembershipLife::default(),
         github: GithubSettings {
             client_id: "sandbox".into(),

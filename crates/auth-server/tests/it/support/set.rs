@@ -64,6 +64,7 @@ pub(crate) fn settings() -> Settings {
         ),
         issuer,
         allowed_users: AllowedUsers::parse("octocat").unwrap(),
+        admins: AllowedUsers::nobody(),
         memberships: MembershipLife::default(),
         github: GithubSettings {
             client_id: "id".into(),

@@ -24,6 +24,10 @@ pub(crate) struct Agent {
     pub(crate) issuer: String,
     pub(crate) registration: Value,
     cookies: BTreeMap<String, String>,
+    /// What stands before the names of the endpoints: nothing, or `/oauth`.
+    prefix: &'static str,
+    /// What it asks for; empty for nothing in particular.
+    pub(crate) scope: &'static str,
     /// Whatever was handed out and is nobody else's business.
     pub(crate) secrets: Vec<String>,
 }
@@ -38,13 +42,18 @@ pub(crate) struct Tokens {
 impl Agent {
     /// Registers a client that has a secret.
     pub(crate) async fn register(issuer: &str) -> Self {
+        Self::register_below(issuer, "").await
+    }
+
+    /// The same at endpoints with a prefix, which it then goes on to use.
+    pub(crate) async fn register_below(issuer: &str, prefix: &'static str) -> Self {
         let metadata = json!({
             "client_name": "The agent",
             "redirect_uris": [REDIRECT],
             "token_endpoint_auth_method": "client_secret_basic",
         });
         let http = client();
-        let request = http.post(format!("{issuer}/register")).json(&metadata);
+        let request = http.post(format!("{issuer}{prefix}/register")).json(&metadata);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::CREATED);
         let registration: Value = answer.json().await.unwrap();
@@ -53,6 +62,8 @@ impl Agent {
             http,
             issuer: issuer.to_owned(),
             cookies: BTreeMap::new(),
+            prefix,
+            scope: "",
             secrets: vec![
                 secret("client_secret"),
                 secret("registration_access_token"),
@@ -89,8 +100,8 @@ impl Agent {
 
     /// A login up to the code.
     pub(crate) async fn code(&mut self, resource: &str) -> String {
-        let url = Url::parse_with_params(
-            &format!("{}/authorize", self.issuer),
+        let mut url = Url::parse_with_params(
+            &format!("{}{}/authorize", self.issuer, self.prefix),
             [
                 ("response_type", "code"),
                 ("client_id", self.client_id()),
@@ -102,22 +113,32 @@ impl Agent {
             ],
         )
         .unwrap();
-        let page = self.get(url.as_str()).await;
-        assert_eq!(page.status(), StatusCode::OK);
-        let mut form = hidden_fields(&page.text().await.unwrap());
-        self.secrets.extend(form.iter().map(|(_, value)| value.clone()));
-        form.push(("decision".to_owned(), "allow".to_owned()));
-        let answer = self.post(&format!("{}/consent", self.issuer), &form).await;
-        let mut onward = location(&answer);
-        if !onward.starts_with(REDIRECT) {
-            onward = self.at_github(&onward).await;
+        if !self.scope.is_empty() {
+            url.query_pairs_mut().append_pair("scope", self.scope);
         }
+        let onward = self.answer_pages(url.as_str()).await;
         let target = Url::parse(&onward).unwrap();
         let parameters: BTreeMap<_, _> = target.query_pairs().into_owned().collect();
         assert_eq!(parameters["state"], STATE, "{target}");
         assert_eq!(parameters["iss"], self.issuer, "{target}");
         self.secrets.push(parameters["code"].clone());
         parameters["code"].clone()
+    }
+
+    /// From the address of a login to the client's redirect URI, as a person goes who allows it.
+    pub(crate) async fn answer_pages(&mut self, address: &str) -> String {
+        let page = self.get(address).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        let mut form = hidden_fields(&page.text().await.unwrap());
+        self.secrets.extend(form.iter().map(|(_, value)| value.clone()));
+        form.push(("decision".to_owned(), "allow".to_owned()));
+        let answer = self.post(&format!("{}/consent", self.issuer), &form).await;
+        let onward = location(&answer);
+        if onward.contains("/login/oauth/authorize") {
+            self.at_github(&onward).await
+        } else {
+            onward
+        }
     }
 
     /// From GitHub's page to the client's redirect URI.
@@ -168,7 +189,7 @@ impl Agent {
 
     /// A call of the token endpoint.
     pub(crate) async fn token(&self, form: &[(&str, &str)]) -> (StatusCode, Value) {
-        let answer = self.ask("/token", form).await;
+        let answer = self.ask(&format!("{}/token", self.prefix), form).await;
         (answer.status(), answer.json().await.unwrap())
     }
 
