@@ -26,6 +26,7 @@ mod logs;
 mod memberships;
 mod memory;
 mod memory_guide;
+mod oauth_flow;
 mod oauth_off;
 mod tokens;
 mod users;

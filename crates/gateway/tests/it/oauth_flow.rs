@@ -1,0 +1,414 @@
+//! `scripts/oauth-flow`, against a gateway that works and against gateways in which one thing is broken.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+
+use crate::support::{
+    agent::Agent,
+    relay::{Asked, Fault, Relay},
+    run::{Ended, command, end},
+    server::{Server, client, free_port},
+    stage::{Stage, issuer},
+};
+
+/// All steps, in their order.
+const STEPS: [&str; 12] = [
+    "challenge",
+    "resource",
+    "discovery",
+    "aliases",
+    "register",
+    "authorize",
+    "token",
+    "call",
+    "client",
+    "refresh",
+    "revoke",
+    "unregister",
+];
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/oauth-flow")
+}
+
+/// The script, with nothing of this test's environment but what finds Python.
+fn flow(arguments: &[&str]) -> Command {
+    let mut command = Command::new(script());
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+async fn run(arguments: &[&str]) -> Ended {
+    end(&mut flow(arguments)).await
+}
+
+async fn dev(directory: &Path) -> Server {
+    let port = free_port();
+    let mut command = command(directory);
+    command
+        .args(["dev", "--port", &port.to_string()])
+        .env("SHUTDOWN_DELAY", "0");
+    Server::spawn(command, directory, port).ready().await
+}
+
+/// How often the audit names this event.
+fn events(server: &Server, event: &str) -> usize {
+    let lines = server.lines().into_iter();
+    lines.filter(|line| line["event"] == event).count()
+}
+
+/// Whatever was made is gone again.
+fn nothing_is_left(server: &Server) {
+    assert_eq!(
+        events(server, "client_registered"),
+        events(server, "client_removed"),
+        "{}",
+        server.log()
+    );
+}
+
+/// Nothing that opens anything.
+fn tells_no_secret(ended: &Ended) {
+    for text in [&ended.stdout, &ended.stderr] {
+        for beginning in ["mcp_rt_", "mcp_rat_", "mcp_cs_", "mcp_ac_", "eyJ"] {
+            assert!(!text.contains(beginning), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_step_goes_well_against_dev_and_nothing_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = dev(directory.path()).await;
+    let url = format!("{}/mcp", issuer(server.port));
+    let ended = run(&["--auto", &url]).await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+    let steps: Vec<_> = ended
+        .stdout
+        .lines()
+        .map(|line| line.strip_prefix("ok     ").unwrap_or_else(|| panic!("{line}")))
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(steps, STEPS);
+    assert_eq!(ended.stderr, "");
+    assert!(!ended.stdout.contains('\u{1b}'), "no colours without a terminal");
+    tells_no_secret(&ended);
+    nothing_is_left(&server);
+    for event in ["client_registered", "token_issued", "token_refreshed", "revoked"] {
+        assert_eq!(events(&server, event), 1, "{event}");
+    }
+    let ended = run(&["--auto", "--json", "--user", "hubot", "--scope", "read", &url]).await;
+    let report = ended.json();
+    assert_eq!((ended.code, &report["ok"]), (0, &true.into()), "{report}");
+    assert_eq!(report["failed"], Value::Null);
+    let steps: Vec<_> = report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| &step["step"])
+        .collect();
+    assert_eq!(steps, STEPS);
+    tells_no_secret(&ended);
+    nothing_is_left(&server);
+    let lines = server.lines();
+    let logins: Vec<_> = lines.iter().filter(|line| line["event"] == "logged_in").collect();
+    assert_eq!(
+        (&logins[0]["login"], &logins[1]["login"]),
+        (&"octocat".into(), &"hubot".into())
+    );
+    server.stop().await;
+}
+
+/// The script that waits for somebody, and the address that it asks them to open.
+async fn waiting(url: &str) -> (tokio::process::Child, String) {
+    let mut waiting = flow(&[url]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(waiting.stdout.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if let Some(address) = line.trim().strip_prefix("http://localhost") {
+            // the rest is read on, so that the script can write it
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return (waiting, format!("http://localhost{address}"));
+        }
+    }
+    panic!("it ended without an address");
+}
+
+#[tokio::test]
+async fn without_auto_somebody_opens_the_address_and_the_code_comes_over_loopback() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = dev(directory.path()).await;
+    let origin = issuer(server.port);
+    let (mut script, address) = waiting(&format!("{origin}/mcp")).await;
+    let mut person = Agent::register(&origin).await;
+    let back = person.answer_pages(&address).await;
+    assert!(back.starts_with("http://127.0.0.1:"), "{back}");
+    // a page on the web that guesses the port guesses no state
+    let (place, _) = back.split_once('?').unwrap();
+    for guess in [place.to_owned(), format!("{place}?code=x&state=y")] {
+        let answer = client().get(guess).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    }
+    let answer = client().get(&back).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(answer.text().await.unwrap().contains("close this window"));
+    assert!(script.wait().await.unwrap().success());
+    assert_eq!(events(&server, "client_removed"), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_interrupts_it_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = dev(directory.path()).await;
+    for signal in ["-INT", "-TERM"] {
+        let (mut script, _) = waiting(&format!("{}/mcp", issuer(server.port))).await;
+        let id = script.id().unwrap().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(script.wait().await.unwrap().code(), Some(130), "{signal}");
+        nothing_is_left(&server);
+    }
+    assert_eq!(events(&server, "client_removed"), 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_usage_and_help_have_their_exit_codes() {
+    for wrong in [
+        &[][..],
+        &["ftp://localhost/mcp"],
+        &["localhost:8000/mcp"],
+        &["http://localhost:8000/mcp#x"],
+        &["--auto", "https://echo.example.com/mcp"],
+        &["--auto", "http://127.0.0.1.example.com/mcp"],
+        &["--ca-file", "missing.pem", "http://localhost:8000/mcp"],
+        &["--unheard-of", "http://localhost:8000/mcp"],
+    ] {
+        let ended = run(wrong).await;
+        assert_eq!(ended.code, 2, "{wrong:?}: {}", ended.stdout);
+        assert!(ended.stderr.contains("usage: oauth-flow"), "{}", ended.stderr);
+    }
+    let help = run(&["--help"]).await;
+    assert_eq!(help.code, 0);
+    for part in ["examples:", "exit codes:", "NO_COLOR", "--json", "--auto"] {
+        assert!(help.stdout.contains(part), "{part}: {}", help.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_not_there_is_the_first_step_that_fails() {
+    let url = format!("http://127.0.0.1:{}/mcp", free_port());
+    let ended = run(&["--auto", &url]).await;
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stdout.starts_with("FAILED challenge") && ended.stdout.contains("is the gateway running?"),
+        "{}",
+        ended.stdout
+    );
+    let unencrypted = run(&["http://192.0.2.1/mcp"]).await;
+    assert_eq!(unencrypted.code, 1);
+    assert!(
+        unencrypted.stdout.contains("is not https"),
+        "{}",
+        unencrypted.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_terminal_sees_colours_unless_it_says_that_it_wants_none() {
+    let url = format!("http://127.0.0.1:{}/mcp", free_port());
+    let on_a_terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    for (no_color, colours) in [(None, true), (Some("1"), false), (Some(""), true)] {
+        let mut command = Command::new("python3");
+        command.args(["-c", on_a_terminal]).arg(script()).arg(&url);
+        command.envs(no_color.map(|value| ("NO_COLOR", value)));
+        if no_color.is_none() {
+            command.env_remove("NO_COLOR");
+        }
+        let ended = end(command.stdin(Stdio::null())).await;
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        assert_eq!(
+            ended.stdout.contains("\u{1b}[31mFAILED"),
+            colours,
+            "{}",
+            ended.stdout
+        );
+    }
+}
+
+/// A gateway behind a relay.
+async fn behind(relay: &Relay, stage: &Stage) -> Server {
+    let own = format!("http://localhost:{}", relay.port);
+    let server = stage
+        .serve(&[("MCP_OAUTH_ISSUER", &own), ("DEFAULT_RESOURCE", &relay.url())])
+        .await;
+    relay.leads_to(&server.at(""));
+    server
+}
+
+/// Runs the script against each broken gateway: the step that has to fail does, says this, and nothing is left.
+async fn names_what_is_broken(faults: &[(&str, &str, Fault)]) {
+    let (stage, relay) = (Stage::new(), Relay::start());
+    let server = behind(&relay, &stage).await;
+    relay.breaks(|_, _| ());
+    let whole = run(&["--auto", "--json", &relay.url()]).await;
+    assert_eq!(whole.code, 0, "without a fault: {}", whole.stdout);
+    for (step, said, fault) in faults {
+        relay.breaks(*fault);
+        let ended = run(&["--auto", "--json", &relay.url()]).await;
+        let report = ended.json();
+        assert_eq!(ended.code, 1, "{step}: {report}");
+        assert_eq!(report["failed"], *step, "{report}");
+        let last = report["steps"].as_array().unwrap().last().unwrap();
+        let detail = last["detail"].as_str().unwrap();
+        assert!(detail.contains(said), "{said}: {detail}");
+        tells_no_secret(&ended);
+        // where the answer to a registration or to its end was made up, the gateway knows better
+        if !["register", "unregister"].contains(step) {
+            nothing_is_left(&server);
+        }
+    }
+    server.stop().await;
+}
+
+fn is_metadata(asked: &Asked) -> bool {
+    asked.path.starts_with("/.well-known/oauth-authorization-server")
+}
+
+#[tokio::test]
+async fn what_is_broken_before_the_login_is_named() {
+    names_what_is_broken(&[
+        ("challenge", "instead of 401", |asked, answered| {
+            if asked.path == "/mcp" {
+                answered.status = 200;
+            }
+        }),
+        ("challenge", "names no resource_metadata", |_, answered| {
+            answered.without("www-authenticate");
+        }),
+        (
+            "resource",
+            "does its router lead to the gateway?",
+            |asked, answered| {
+                if asked.path.starts_with("/.well-known/oauth-protected-resource") {
+                    answered.fails(404);
+                }
+            },
+        ),
+        ("resource", "clients refuse that", |asked, answered| {
+            if asked.path.starts_with("/.well-known/oauth-protected-resource") {
+                answered.replace(
+                    "\"resource\":\"http://localhost",
+                    "\"resource\":\"http://other.test",
+                );
+            }
+        }),
+        ("discovery", "byte for byte", |asked, answered| {
+            if is_metadata(asked) {
+                answered.replace("\"issuer\":\"http://localhost", "\"issuer\":\"http://LOCALHOST");
+            }
+        }),
+        ("discovery", "S256", |asked, answered| {
+            if is_metadata(asked) {
+                answered.replace("S256", "plain");
+            }
+        }),
+        ("discovery", "is REGISTRATION off?", |asked, answered| {
+            if is_metadata(asked) {
+                answered.replace("registration_endpoint", "another_endpoint");
+            }
+        }),
+        ("aliases", "openid-configuration/mcp", |asked, answered| {
+            if asked.path == "/.well-known/openid-configuration/mcp" {
+                answered.fails(404);
+            }
+        }),
+        ("register", "invalid_redirect_uri", |asked, answered| {
+            if asked.path == "/register" && asked.method == "POST" {
+                answered.status = 400;
+                answered.body =
+                    "{\"error\":\"invalid_redirect_uri\",\"error_description\":\"not here\"}".into();
+            }
+        }),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_broken_from_the_login_on_is_named() {
+    names_what_is_broken(&[
+        ("authorize", "That did not work", |asked, answered| {
+            if asked.path == "/consent" {
+                answered.fails(502);
+            }
+        }),
+        ("authorize", "RFC 9207", |_, answered| {
+            answered.replace("&iss=http", "&iss=https");
+        }),
+        ("token", "no-store", |asked, answered| {
+            if asked.path == "/token" {
+                answered.without("cache-control");
+            }
+        }),
+        ("token", "bytes of text/plain", |asked, answered| {
+            if asked.path == "/token" {
+                answered.without("content-type");
+                answered
+                    .headers
+                    .push(("content-type".to_owned(), "text/plain".to_owned()));
+                answered.body = answered.body.replace('{', "");
+            }
+        }),
+        ("call", "nothing is protected", |asked, answered| {
+            if asked.path == "/mcp" && asked.authorized {
+                answered.status = 200;
+            }
+        }),
+        ("call", "the token was refused with 502", |asked, answered| {
+            if asked.path == "/mcp" && answered.status == 200 {
+                answered.fails(502);
+            }
+        }),
+        ("client", "/oauth/clients/", |asked, answered| {
+            if asked.path.starts_with("/oauth/clients/") {
+                answered.fails(404);
+            }
+        }),
+        ("refresh", "invalid_grant", |asked, answered| {
+            if asked.body.contains("grant_type=refresh_token") {
+                answered.status = 400;
+                answered.body = "{\"error\":\"invalid_grant\",\"error_description\":\"no\"}".into();
+            }
+        }),
+        ("revoke", "still opens", |asked, answered| {
+            if asked.revoked && asked.path == "/mcp" {
+                answered.status = 200;
+            }
+        }),
+        ("unregister", "was not removed", |asked, answered| {
+            if asked.method == "DELETE" && asked.path.starts_with("/register/") {
+                answered.fails(500);
+            }
+        }),
+    ])
+    .await;
+}
