@@ -13,6 +13,7 @@ mod examination;
 mod finding;
 mod identity;
 mod legacy;
+mod names;
 mod registration;
 mod render;
 mod report;
@@ -27,6 +28,7 @@ use url::Url;
 pub use client::Client;
 pub use finding::{Finding, Kind, Severity, Stage};
 pub use identity::Identity;
+pub use names::Lookup;
 pub use render::{Look, render};
 pub use report::{Journey, Report, Step};
 
@@ -40,8 +42,10 @@ pub struct Options {
     pub register: bool,
     /// What takes longer is said to be slow.
     pub slow: Duration,
-    /// How long everything may take.
+    /// How long everything may take; what is not asked by then is not judged.
     pub total: Duration,
+    /// Who says where names are; without it the system.
+    pub lookup: Option<Lookup>,
     /// Who is told of each step when it is done.
     pub watch: Option<fn(&Step)>,
 }
@@ -51,7 +55,8 @@ impl Default for Options {
         Self {
             register: false,
             slow: Duration::from_secs(3),
-            total: Duration::from_secs(90),
+            total: Duration::from_secs(180),
+            lookup: None,
             watch: None,
         }
     }

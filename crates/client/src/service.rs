@@ -6,6 +6,8 @@
 
 mod authority;
 mod caller;
+mod calls;
+mod client;
 mod endpoint;
 mod fault;
 mod keeper;
@@ -25,6 +27,7 @@ use actix_web::{middleware::from_fn, web};
 use mcp_gateway_model::clock::Clock;
 
 use crate::http::{self, BadSettings, Http, PublicOnly, Targets};
+use calls::Calls;
 use keeper::Keeper;
 pub use run::{RunFault, run};
 use settings::{BASE, Settings};
@@ -37,6 +40,7 @@ pub struct Service {
     /// For the addresses that callers name.
     http: Http,
     users: Users,
+    calls: Calls,
     keeper: Arc<Keeper>,
     clock: Arc<dyn Clock>,
 }
@@ -58,6 +62,7 @@ impl Service {
             Ok::<_, BadSettings>(Tokens::new(tokens, Http::new(towards_gateway(&settings.http))?))
         });
         Ok(Self {
+            calls: Calls::new(settings.limits.calls),
             users: Users::new(settings.trusted_proxies.clone(), tokens.transpose()?),
             keeper: Arc::new(Keeper::new(
                 http.clone(),

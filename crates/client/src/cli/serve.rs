@@ -13,7 +13,7 @@ use tracing::{Level, info};
 use super::failure::Failure;
 
 pub(super) const EXAMPLES: &str = "Examples:
-  mcp-oauth serve --public-url https://app.example.com --trusted-proxies 10.0.0.2
+  mcp-oauth serve --public-url https://app.example.com --host 0.0.0.0 --trusted-proxies 10.0.0.2
   MCP_CLIENT_GATEWAY_ISSUER=https://auth.example.com mcp-oauth serve
 
 GET /openapi.json describes the interface. One JSON line for each request is written to standard error.";

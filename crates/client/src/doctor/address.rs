@@ -12,6 +12,8 @@ use super::{
 };
 use crate::http::{Answer, HttpFault};
 
+/// The newest revision, whose requests say of themselves what they are.
+const MODERN: &str = "2026-07-28";
 /// How often the address may lead elsewhere.
 const REDIRECTS: usize = 3;
 
@@ -47,7 +49,7 @@ pub(super) const REDIRECT: Kind = Kind {
     id: "redirect",
     severity: Severity::Fault,
     stage: Stage::Address,
-    what: "The address redirects to another spelling of itself. On the way clients turn POST into GET, or drop the token.",
+    what: "The address redirects to another one. On the way clients turn POST into GET, or drop the token.",
     remedy: "Give users the address that it redirects to, byte for byte, or answer at both. Behind a proxy, see that \
              redirects keep https.",
 };
@@ -101,22 +103,67 @@ pub(super) fn initialize() -> Value {
     })
 }
 
+/// What clients of revision 2026-07-28 send first, with these header fields.
+fn discover() -> (Value, &'static [(&'static str, &'static str)]) {
+    let body = json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "server/discover",
+        "params": { "_meta": {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientInfo": {"name": "mcp-oauth doctor", "version": env!("CARGO_PKG_VERSION")},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        } },
+    });
+    (
+        body,
+        &[
+            ("mcp-protocol-version", MODERN),
+            ("mcp-method", "server/discover"),
+        ],
+    )
+}
+
 /// The first request of a client, with more header fields.
 pub(super) async fn first_request(
     examination: &mut Examination<'_>,
-    (stage, purpose): (Stage, &str),
+    about: (Stage, &str),
     headers: &[(&str, &str)],
 ) -> Result<Answer, HttpFault> {
-    let (body, url) = (initialize(), examination.server.clone());
-    let question = Question::new(stage, purpose, Method::POST, &url)
+    let url = examination.server.clone();
+    if examination.is_modern {
+        return modern_request(examination, about, headers).await;
+    }
+    post(examination, about, &url, (&initialize(), headers)).await
+}
+
+/// The first request of a client of revision 2026-07-28, with more header fields.
+pub(super) async fn modern_request(
+    examination: &mut Examination<'_>,
+    about: (Stage, &str),
+    headers: &[(&str, &str)],
+) -> Result<Answer, HttpFault> {
+    let url = examination.server.clone();
+    let (body, own) = discover();
+    let headers = [own, headers].concat();
+    post(examination, about, &url, (&body, &headers)).await
+}
+
+async fn post(
+    examination: &mut Examination<'_>,
+    (stage, purpose): (Stage, &str),
+    url: &Url,
+    (body, headers): (&Value, &[(&str, &str)]),
+) -> Result<Answer, HttpFault> {
+    let question = Question::new(stage, purpose, Method::POST, url)
         .with(&[("accept", "application/json, text/event-stream")])
         .with(headers)
-        .sending(Body::Json(&body));
+        .sending(Body::Json(body));
     examination.ask_head(question).await
 }
 
-/// Makes the first request, and follows redirects to other spellings of the address. `None` if there is no answer, and why is
-/// found already.
+/// Makes the first request, and follows redirects to other spellings of the address, and to other addresses where an MCP server
+/// is. `None` if there is no answer, and why is found already.
 pub(super) async fn reach(examination: &mut Examination<'_>) -> Result<Option<Answer>, Unreachable> {
     for _ in 0..=REDIRECTS {
         let asked = first_request(
@@ -132,10 +179,13 @@ pub(super) async fn reach(examination: &mut Examination<'_>) -> Result<Option<An
                 return Err(Unreachable { url, fault });
             }
         };
-        let next = answer.location();
-        let Some(next) = next.filter(|next| is_another_spelling(&examination.server, next)) else {
-            judge_scheme(examination, "The MCP server");
-            return Ok(Some(answer));
+        let next = match answer.location() {
+            Some(next) if is_another_spelling(&examination.server, &next) => next,
+            Some(next) if leads_to_server(examination, &next).await => next,
+            _ => {
+                judge_scheme(examination, "The MCP server");
+                return Ok(Some(answer));
+            }
         };
         let (from, status) = (&examination.server, answer.status);
         let seen = format!(
@@ -147,12 +197,31 @@ pub(super) async fn reach(examination: &mut Examination<'_>) -> Result<Option<An
         examination.find(&REDIRECT, seen, stops);
         examination.server = next;
     }
-    let seen = format!(
-        "{} and its other spellings lead to each other",
-        examination.server
-    );
+    let seen = format!("{} leads on and on", examination.server);
     examination.find(&REDIRECT, seen, Client::ALL);
     Ok(None)
+}
+
+/// Whether an MCP server is where an address leads to, and not a page.
+async fn leads_to_server(examination: &mut Examination<'_>, to: &Url) -> bool {
+    let about = (Stage::Address, "the first request, where the address leads to");
+    let mut at = to.clone();
+    for _ in 0..REDIRECTS {
+        let Ok(answer) = post(examination, about, &at, (&initialize(), &[])).await else {
+            return false;
+        };
+        match answer.location() {
+            Some(next) => at = next,
+            None => {
+                return answer.status.as_u16() == 401 || (answer.status.is_success() && speaks_mcp(&answer));
+            }
+        }
+    }
+    false
+}
+
+fn speaks_mcp(answer: &Answer) -> bool {
+    answer.is_json() || answer.media_type().as_deref() == Some("text/event-stream")
 }
 
 /// Whether `to` is the same place as `from`, but for scheme, port, `www.` or slashes at the end.

@@ -10,7 +10,7 @@ use super::{
     Client, Kind, Severity, Stage,
     address::first_request,
     challenge::Challenged,
-    endpoints::DEAD_TOKEN,
+    endpoints::{DEAD_TOKEN, UNKNOWN_TOKEN},
     examination::{Body, Examination, Question},
     resource::Resource,
     server::Found,
@@ -19,8 +19,19 @@ use crate::http::Answer;
 
 /// Where MCP Inspector runs.
 const ORIGIN: &str = "http://localhost:6274";
-/// What it sends besides what browsers allow anyway.
-const REQUEST_HEADERS: &str = "authorization,content-type,mcp-protocol-version";
+/// What it sends besides what browsers allow anyway, and in which revisions.
+const REQUEST_HEADERS: [(&str, &str); 7] = [
+    ("authorization", ALL),
+    ("content-type", ALL),
+    ("mcp-protocol-version", ALL),
+    ("mcp-session-id", BEFORE),
+    ("last-event-id", BEFORE),
+    ("mcp-method", SINCE),
+    ("mcp-name", SINCE),
+];
+const ALL: &str = "of all revisions";
+const BEFORE: &str = "of revisions before 2026-07-28";
+const SINCE: &str = "of revision 2026-07-28";
 
 pub(super) const CHALLENGE: Kind = Kind {
     id: "cors-challenge",
@@ -60,9 +71,9 @@ pub(super) const ENDPOINTS: Kind = Kind {
     id: "cors-endpoints",
     severity: Severity::Fault,
     stage: Stage::Browser,
-    what: "A client in a browser cannot register or get a token.",
-    remedy: "Send `Access-Control-Allow-Origin: *` at the registration and the token endpoint, with errors too, and answer \
-             their preflights.",
+    what: "A client in a browser cannot register, get a token or end one.",
+    remedy: "Send `Access-Control-Allow-Origin: *` at the registration, token and revocation endpoints, with errors too, and \
+             answer their preflights.",
 };
 
 pub(super) const KINDS: &[&Kind] = &[&CHALLENGE, &EXPOSED, &PREFLIGHT, &DOCUMENTS, &ENDPOINTS];
@@ -76,8 +87,7 @@ pub(super) async fn check(
     if challenged.is_401 {
         challenge(examination).await;
         let server = examination.server.clone();
-        let headers = REQUEST_HEADERS.split(',').collect::<Vec<_>>();
-        if let Err(seen) = preflight(examination, &server, &headers).await {
+        if let Err(seen) = preflight(examination, &server, &REQUEST_HEADERS).await {
             examination.find(&PREFLIGHT, seen, [Client::Inspector]);
         }
     }
@@ -128,34 +138,49 @@ async fn challenge(examination: &mut Examination<'_>) {
 async fn endpoints(examination: &mut Examination<'_>, found: &Found) {
     let metadata = &found.metadata;
     if let Some(url) = &metadata.registration_endpoint
-        && let Err(seen) = preflight(examination, url, &["content-type"]).await
+        && let Err(seen) = preflight(examination, url, &[("content-type", ALL)]).await
     {
         examination.find(&ENDPOINTS, seen, [Client::Inspector]);
     }
-    let Some(url) = &metadata.token_endpoint else {
-        return;
-    };
-    let question = Question::new(
-        Stage::Browser,
-        "the token endpoint, from a browser",
-        Method::POST,
-        url,
-    )
-    .with(&[("origin", ORIGIN), ("accept", "application/json")])
-    .sending(Body::Form(DEAD_TOKEN));
+    if let Some(url) = &metadata.token_endpoint {
+        let about = ("the token endpoint, from a browser", DEAD_TOKEN);
+        form(examination, url, about, &[Client::Inspector]).await;
+    }
+    // who cannot end a token has got one
+    if let Some(url) = &metadata.revocation_endpoint {
+        let about = ("the revocation endpoint, from a browser", UNKNOWN_TOKEN);
+        form(examination, url, about, &[]).await;
+    }
+}
+
+/// Sends a form from a browser, and looks whether its page could read the answer.
+async fn form(
+    examination: &mut Examination<'_>,
+    url: &Url,
+    (purpose, fields): (&str, &[(&str, &str)]),
+    stops: &[Client],
+) {
+    let question = Question::new(Stage::Browser, purpose, Method::POST, url)
+        .with(&[("origin", ORIGIN), ("accept", "application/json")])
+        .sending(Body::Form(fields));
     let Ok(answer) = examination.ask(question).await else {
         return;
     };
     let is_there = !matches!(answer.status.as_u16(), 404 | 405 | 429 | 500..=599);
     if is_there && !allows(&answer) {
         let seen = without(&Method::POST, url, &answer);
-        examination.find(&ENDPOINTS, seen, [Client::Inspector]);
+        examination.find(&ENDPOINTS, seen, stops.iter().copied());
     }
 }
 
 /// Asks whether a page may send POST with these headers; why not, if so.
-async fn preflight(examination: &mut Examination<'_>, url: &Url, headers: &[&str]) -> Result<(), String> {
-    let listed = headers.join(",");
+async fn preflight(
+    examination: &mut Examination<'_>,
+    url: &Url,
+    headers: &[(&str, &str)],
+) -> Result<(), String> {
+    let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
+    let listed = names.join(",");
     let question = Question::new(
         Stage::Browser,
         "may a page send POST there?",
@@ -178,15 +203,19 @@ async fn preflight(examination: &mut Examination<'_>, url: &Url, headers: &[&str
         return Err(without(&Method::OPTIONS, url, &answer));
     }
     let name = header::ACCESS_CONTROL_ALLOW_HEADERS;
-    let is_refused = |header: &&&str| !lists(&answer, &name, header, **header != "authorization");
-    let refused: Vec<_> = headers.iter().filter(is_refused).copied().collect();
-    if refused.is_empty() {
+    let is_refused = |(header, _): &&(&str, &str)| !lists(&answer, &name, header, *header != "authorization");
+    let refused: Vec<_> = headers.iter().filter(is_refused).collect();
+    let Some((_, revisions)) = refused.first() else {
         return Ok(());
-    }
-    Err(format!(
-        "OPTIONS {url} does not allow the headers {}",
-        refused.join(", ")
-    ))
+    };
+    let names: Vec<_> = refused.iter().map(|(name, _)| *name).collect();
+    let seen = format!("OPTIONS {url} does not allow the headers {}", names.join(", "));
+    let is_one = *revisions != ALL && refused.iter().all(|(_, of)| of == revisions);
+    Err(if is_one {
+        format!("{seen}: clients {revisions} send them")
+    } else {
+        seen
+    })
 }
 
 /// Whether a page at [`ORIGIN`] may read an answer.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     Client, Kind, Severity, Stage,
-    address::{self, first_request},
+    address::{self, first_request, modern_request},
     examination::{Examination, Question},
 };
 use crate::{
@@ -69,6 +69,23 @@ pub(super) const WRONG_STATUS: Kind = Kind {
     what: "The server answers a request without a token with another status than 401, so clients do not know that they need \
            one.",
     remedy: "Look at the token before anything else of the request (its method, type and headers), and answer 401.",
+};
+
+pub(super) const MODERN_ONLY: Kind = Kind {
+    id: "only-2026-07-28",
+    severity: Severity::Hint,
+    stage: Stage::Challenge,
+    what: "Only requests of revision 2026-07-28 are asked for a token: clients that begin with `initialize` are sent away.",
+    remedy: "If such clients matter, answer `initialize` without a token with 401 too.",
+};
+
+pub(super) const NOT_MODERN: Kind = Kind {
+    id: "not-401-for-2026-07-28",
+    severity: Severity::Hint,
+    stage: Stage::Challenge,
+    what: "A request of revision 2026-07-28 without a token is answered with another status than 401: clients of that revision \
+           learn only from a second one that they need a token.",
+    remedy: "Look at the token before anything else of the request, its revision and its method too.",
 };
 
 pub(super) const NO_CHALLENGE: Kind = Kind {
@@ -152,6 +169,8 @@ pub(super) const KINDS: &[&Kind] = &[
     &NOT_FOUND,
     &SERVER_ERROR,
     &WRONG_STATUS,
+    &MODERN_ONLY,
+    &NOT_MODERN,
     &NO_CHALLENGE,
     &NOT_BEARER,
     &NO_RESOURCE_METADATA,
@@ -175,6 +194,8 @@ pub(super) struct Challenged {
 
 /// Judges the answer to the first request, and asks what is answered to a bad token.
 pub(super) async fn check(examination: &mut Examination<'_>, first: &Answer) -> Challenged {
+    let modern = modern(examination, first).await;
+    let first = modern.as_ref().unwrap_or(first);
     if first.status.as_u16() != 401 {
         judge_status(examination, first);
         return Challenged {
@@ -197,6 +218,33 @@ pub(super) async fn check(examination: &mut Examination<'_>, first: &Answer) -> 
         challenge,
         named,
     }
+}
+
+/// Asks as clients of revision 2026-07-28 do. The answer is what counts if the server asks only them for a token.
+async fn modern(examination: &mut Examination<'_>, first: &Answer) -> Option<Answer> {
+    let is_401 = first.status.as_u16() == 401;
+    if !is_401 && !matches!(first.status.as_u16(), 400 | 404..=428) {
+        return None;
+    }
+    let purpose = "the first request of a client of revision 2026-07-28, without a token";
+    let answer = modern_request(examination, (Stage::Challenge, purpose), &[])
+        .await
+        .ok()?;
+    let (status, server) = (answer.status.as_u16(), &examination.server);
+    let seen = format!("POST {server} answers `server/discover` with status {status}");
+    match (is_401, status) {
+        (true, 401 | 429) => {}
+        (true, _) => examination.find(&NOT_MODERN, seen, []),
+        (false, 401) => {
+            let first = first.status.as_u16();
+            let seen = format!("{seen}, and `initialize` with status {first}");
+            examination.find(&MODERN_ONLY, seen, [Client::Legacy]);
+            examination.is_modern = true;
+            return Some(answer);
+        }
+        (false, _) => {}
+    }
+    None
 }
 
 fn judge_status(examination: &mut Examination<'_>, first: &Answer) {

@@ -51,6 +51,10 @@ pub(super) const DEAD_TOKEN: &[(&str, &str)] = &[
     ("client_id", NOBODY),
 ];
 
+/// What is sent to have a token ended that nobody issued.
+pub(super) const UNKNOWN_TOKEN: &[(&str, &str)] =
+    &[("token", "mcp-oauth-doctor-has-no-token"), ("client_id", NOBODY)];
+
 /// Asks both endpoints as nobody.
 pub(super) async fn check(examination: &mut Examination<'_>, found: &Found) {
     if let Some(endpoint) = &found.metadata.authorization_endpoint {

@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::{Client, Finding, Kind, Options, Report, Stage, Step, address};
+use super::{Client, Finding, Kind, Options, Report, Stage, Step, address, names::Names};
 use crate::{
     discover::ServerMetadata,
-    http::{Answer, Http, HttpFault, RefusedTarget},
+    http::{Answer, Http, HttpFault, RefusedTarget, Targets},
     words::shown,
 };
 
@@ -77,6 +77,11 @@ pub(super) struct Examination<'x> {
     findings: Vec<Finding>,
     notes: Vec<String>,
     deadline: Instant,
+    /// Whether the time was up before everything was asked.
+    pub(super) is_over: bool,
+    /// Whether the server knows only requests of revision 2026-07-28.
+    pub(super) is_modern: bool,
+    names: Names,
 }
 
 impl<'x> Examination<'x> {
@@ -92,6 +97,9 @@ impl<'x> Examination<'x> {
             findings: Vec::new(),
             notes: Vec::new(),
             deadline: Instant::now() + options.total,
+            is_over: false,
+            is_modern: false,
+            names: Names::default(),
         }
     }
 
@@ -120,6 +128,13 @@ impl<'x> Examination<'x> {
     /// Notes something that is worth knowing, and is nobody's fault.
     pub(super) fn note(&mut self, text: &str) {
         self.notes.push(shown(text));
+    }
+
+    /// The same, unless it was noted before.
+    pub(super) fn note_once(&mut self, text: &str) {
+        if !self.notes.contains(&shown(text)) {
+            self.note(text);
+        }
     }
 
     /// Whether something of this kind was found.
@@ -158,7 +173,10 @@ impl<'x> Examination<'x> {
     }
 
     async fn call(&mut self, question: Question<'_>, head: bool) -> Result<Answer, HttpFault> {
-        if !is_inside(&self.given) && is_inside(question.url) {
+        if self.is_over {
+            return Err(self.overdue());
+        }
+        if !is_inside(&self.given) && (is_inside(question.url) || self.is_led_inside(question.url).await) {
             let seen = format!("{} is at {}", question.purpose, question.url);
             self.find(&address::INTERNAL, seen, Client::modern());
             return Err(RefusedTarget::NotPublic.into());
@@ -185,12 +203,49 @@ impl<'x> Examination<'x> {
                 self.http.call(request).await
             }
         };
-        let asked = tokio::time::timeout_at(self.deadline, calling).await;
-        self.take(&question, asked.unwrap_or_else(|_| Err(self.overdue())))
+        match tokio::time::timeout_at(self.deadline, calling).await {
+            Ok(asked) => self.take(&question, asked),
+            Err(_) => Err(self.overdue()),
+        }
     }
 
-    fn overdue(&self) -> HttpFault {
-        HttpFault::TimedOut(self.options.total)
+    /// Whether the name in an address hides one inside of a network, although the given one is of the public internet. Where
+    /// strangers may name nothing but the public internet, calls see to that themselves.
+    async fn is_led_inside(&mut self, url: &Url) -> bool {
+        let settings = self.http.settings();
+        let (Targets::Any { .. }, Some(Host::Domain(name))) = (&settings.targets, url.host()) else {
+            return false;
+        };
+        let given = self.given.host_str().unwrap_or_default();
+        if name == given {
+            return false;
+        }
+        let chosen = |name: &str| {
+            let mut chosen = settings.resolve.iter();
+            chosen
+                .find(|(known, _)| known == name)
+                .map(|(_, address)| *address)
+        };
+        // where the person says that a name is, it may be asked
+        if chosen(name).is_some() {
+            return false;
+        }
+        let lookup = self.options.lookup;
+        let is_public = !self.names.is_inside(given, (lookup, chosen(given))).await;
+        is_public && self.names.is_inside(name, (lookup, None)).await
+    }
+
+    /// The time is up. That is nobody's fault: each answer by itself came in time.
+    fn overdue(&mut self) -> HttpFault {
+        let total = self.options.total;
+        if !self.is_over {
+            self.is_over = true;
+            self.notes.push(format!(
+                "Not everything was asked: the examination was to end after {} seconds. What was not asked is not judged.",
+                total.as_secs()
+            ));
+        }
+        HttpFault::TimedOut(total)
     }
 
     /// Writes a step down.
@@ -225,7 +280,7 @@ impl<'x> Examination<'x> {
         Report::new(
             (self.given, self.server),
             (findings, self.notes),
-            self.steps,
+            (self.steps, !self.is_over),
             |client| {
                 let is_oauth = found.is_some_and(|found| found.is_oauth);
                 metadata.and_then(|metadata| super::Identity::of(client, metadata, is_oauth))

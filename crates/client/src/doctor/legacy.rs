@@ -60,7 +60,7 @@ pub(super) async fn check(examination: &mut Examination<'_>, challenged: &Challe
         .ask_head(question)
         .await
         .is_ok_and(|answer| matches!(answer.status.as_u16(), 200..=400));
-    if !is_there {
+    if !is_there && !examination.is_over {
         let seen = format!("there is none at {}", places[0]);
         examination.find(&NO_LEGACY_METADATA, seen, [Client::Legacy]);
     }

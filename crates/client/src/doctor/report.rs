@@ -79,6 +79,8 @@ pub struct Report {
     pub clients: Vec<Journey>,
     /// What is worth knowing, and is nobody's fault.
     pub notes: Vec<String>,
+    /// Whether everything was asked before the time was up.
+    pub complete: bool,
     /// Every question that was asked.
     pub steps: Vec<Step>,
 }
@@ -91,7 +93,7 @@ impl Report {
     pub(super) fn new(
         (url, examined): (Url, Url),
         (findings, notes): (Vec<Finding>, Vec<String>),
-        steps: Vec<Step>,
+        (steps, complete): (Vec<Step>, bool),
         identity: impl Fn(Client) -> Option<Identity>,
     ) -> Self {
         let journey = |client: Client| {
@@ -117,6 +119,7 @@ impl Report {
             findings,
             clients,
             notes,
+            complete,
             steps,
         }
     }

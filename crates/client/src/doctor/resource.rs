@@ -9,7 +9,7 @@ use super::{
     examination::{Examination, is_told},
 };
 use crate::{
-    discover::ResourcePlace,
+    discover::{ResourcePlace, resource_places},
     http::{Answer, HttpFault},
 };
 
@@ -75,6 +75,15 @@ pub(super) const MISMATCH: Kind = Kind {
              give users the address that it names.",
 };
 
+pub(super) const DIFFERENT: Kind = Kind {
+    id: "different-metadata",
+    severity: Severity::Fault,
+    stage: Stage::Resource,
+    what: "The protected resource metadata names another authorization server at another place: clients that begin there are led \
+           elsewhere.",
+    remedy: "Serve one document at all places, and let the challenge name one of them.",
+};
+
 pub(super) const NO_SERVERS: Kind = Kind {
     id: "no-authorization-servers",
     severity: Severity::Fault,
@@ -108,6 +117,7 @@ pub(super) const KINDS: &[&Kind] = &[
     &CONTENT_TYPE,
     &NO_RESOURCE,
     &MISMATCH,
+    &DIFFERENT,
     &NO_SERVERS,
     &NOT_WELL_KNOWN,
     &OFFLINE_ACCESS,
@@ -131,12 +141,12 @@ enum Place {
 
 /// Reads the metadata. `None` if there is no sign that the server has anything to do with OAuth.
 pub(super) async fn check(examination: &mut Examination<'_>, challenged: &Challenged) -> Option<Resource> {
-    let mut found: Option<(Url, Value)> = None;
+    let mut found: Vec<(Url, Value)> = Vec::new();
     let (mut is_faulty, mut is_well_known) = (false, false);
     let mut absences = Vec::new();
     for (place, url) in challenged.places(&examination.server.clone()) {
         // the root of a host may be about something else, once there is a document
-        if found.is_some() && place == ResourcePlace::Root && is_well_known {
+        if !found.is_empty() && place == ResourcePlace::Root && is_well_known {
             break;
         }
         let is_named = place == ResourcePlace::Challenge;
@@ -144,18 +154,22 @@ pub(super) async fn check(examination: &mut Examination<'_>, challenged: &Challe
         if !challenged.is_401 && asked.as_ref().map_or(true, |answer| !is_document(answer)) {
             continue;
         }
-        let stops = whom(is_named && !is_well_known_path(&url), found.is_some());
+        let stops = whom(is_named && !is_well_known_path(&url), !found.is_empty());
         match judge(examination, (&url, is_named), asked, &stops) {
             Place::Document(document) => {
                 is_well_known |= !is_named || is_well_known_path(&url);
-                found = found.or(Some((url, document)));
+                found.push((url, document));
             }
             Place::Faulty => (is_faulty, is_well_known) = (true, true),
             Place::Absent(seen) => absences.push((is_named, seen)),
         }
     }
-    judge_absence(examination, challenged, (absences, found.is_some() || is_faulty));
-    let Some((url, document)) = found else {
+    judge_absence(
+        examination,
+        challenged,
+        (absences, !found.is_empty() || is_faulty),
+    );
+    let Some((url, _)) = found.first().cloned() else {
         return challenged.is_401.then_some(Resource {
             issuer: None,
             url: None,
@@ -165,7 +179,7 @@ pub(super) async fn check(examination: &mut Examination<'_>, challenged: &Challe
         let seen = format!("it is at {url} only");
         examination.find(&NOT_WELL_KNOWN, seen, []);
     }
-    let issuer = judge_document(examination, challenged, (&url, &document));
+    let issuer = judge_documents(examination, challenged, &found);
     Some(Resource {
         issuer,
         url: Some(url),
@@ -282,17 +296,53 @@ fn judge_absence(
     }
 }
 
+/// Judges each document for those who read it, and answers the issuer that the first one names first.
+fn judge_documents(
+    examination: &mut Examination<'_>,
+    challenged: &Challenged,
+    found: &[(Url, Value)],
+) -> Option<String> {
+    // who begins at the server's path reads that, whatever the challenge names
+    let own = resource_places(&examination.server)
+        .into_iter()
+        .map(|(_, url)| url);
+    let mut begun = own.filter_map(|url| found.iter().position(|(at, _)| *at == url));
+    let begun = begun.next().unwrap_or_default();
+    let mut issuers: Vec<Option<String>> = Vec::new();
+    for (index, document) in found.iter().enumerate() {
+        let reads = |client: &Client| index == if client.begins_at_path() { begun } else { 0 };
+        let readers: Vec<_> = Client::modern().filter(reads).collect();
+        let issuer = judge_document(examination, challenged, (&document.0, &document.1), &readers);
+        if let Some(first) = issuers.first()
+            && issuer.is_some()
+            && issuer != *first
+        {
+            let seen = format!(
+                "{} names \"{}\", and {} names \"{}\"",
+                found[0].0,
+                first.as_deref().unwrap_or_default(),
+                document.0,
+                issuer.as_deref().unwrap_or_default()
+            );
+            examination.find(&DIFFERENT, seen, readers);
+        }
+        issuers.push(issuer);
+    }
+    issuers.into_iter().next().flatten()
+}
+
 /// The issuer that a document names first.
 fn judge_document(
     examination: &mut Examination<'_>,
     challenged: &Challenged,
     (url, document): (&Url, &Value),
+    readers: &[Client],
 ) -> Option<String> {
     if let Some(resource) = document["resource"].as_str() {
-        judge_resource(examination, resource);
+        judge_resource(examination, (url, resource), readers);
     } else {
         let seen = format!("{THE_DOCUMENT} at {url}");
-        examination.find(&NO_RESOURCE, seen, Client::modern());
+        examination.find(&NO_RESOURCE, seen, readers.iter().copied());
     }
     let scopes = document["scopes_supported"].as_array().into_iter().flatten();
     let challenge = challenged.challenge.as_ref();
@@ -309,10 +359,10 @@ fn judge_document(
     let first = servers.and_then(|servers| servers.first()?.as_str());
     if first.is_none() {
         let seen = format!("{THE_DOCUMENT} at {url}");
-        examination.find(&NO_SERVERS, seen, Client::modern());
+        examination.find(&NO_SERVERS, seen, readers.iter().copied());
     }
     if let Some(many) = servers.map(Vec::len).filter(|many| *many > 1) {
-        examination.note(&format!(
+        examination.note_once(&format!(
             "The resource names {many} authorization servers; the first was examined, since some clients know no other."
         ));
     }
@@ -321,7 +371,7 @@ fn judge_document(
 
 /// Whether the document is about this server ([RFC 9728
 /// §3.3](https://www.rfc-editor.org/rfc/rfc9728#section-3.3)).
-fn judge_resource(examination: &mut Examination<'_>, resource: &str) {
+fn judge_resource(examination: &mut Examination<'_>, (url, resource): (&Url, &str), readers: &[Client]) {
     let server = &examination.server;
     let is_origin = server.path() == "/" && server.query().is_none();
     let is_same =
@@ -329,10 +379,12 @@ fn judge_resource(examination: &mut Examination<'_>, resource: &str) {
     if is_same {
         return;
     }
-    let seen = format!("the server is {server}, and \"resource\" is \"{resource}\"");
+    let seen = format!("the server is {server}, and \"resource\" at {url} is \"{resource}\"");
     let is_above = Url::parse(resource).is_ok_and(|resource| is_above(&resource, server));
-    let stops = Client::modern().filter(|client| !is_above || client.compares_resource());
-    examination.find(&MISMATCH, seen, stops.collect::<Vec<_>>());
+    let stops = readers
+        .iter()
+        .filter(|client| !is_above || client.compares_resource());
+    examination.find(&MISMATCH, seen, stops.copied().collect::<Vec<_>>());
 }
 
 /// Whether `resource` is the same place as `server` but for a slash, or lies above it: many clients put up with that.

@@ -19,6 +19,10 @@ use crate::{
     words::shown,
 };
 
+/// The longest token, and the longest of other texts, that is kept.
+const LONGEST_TOKEN: usize = 16 * 1024;
+const LONGEST: usize = 4 * 1024;
+
 /// A token response ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). It has no `Debug` text.
 #[derive(Clone, Deserialize)]
 pub(super) struct TokenResponse {
@@ -108,6 +112,9 @@ pub(super) async fn token(
         // some servers send errors with status 200
         return Err(refused(endpoint, &answer));
     };
+    bounded(endpoint, "access_token", Some(&response.access_token))?;
+    bounded(endpoint, "refresh_token", response.refresh_token.as_deref())?;
+    bounded(endpoint, "scope", response.scope.as_deref())?;
     if !response.token_type.eq_ignore_ascii_case("bearer") {
         return Err(unusable("issues tokens that are no bearer tokens"));
     }
@@ -140,6 +147,24 @@ pub(super) async fn register(
         .json()
         .map_err(|_| Fault::bad_gateway(format!("{endpoint} does not answer with JSON.")))?;
     Ok(metadata)
+}
+
+/// Refuses what is too long to be kept: whoever has a server of their own could fill the store.
+///
+/// # Errors
+/// A [`Fault`] with status 502 that names the member.
+pub(super) fn bounded(endpoint: &str, member: &str, text: Option<&str>) -> Result<(), Fault> {
+    let most = if member.ends_with("_token") {
+        LONGEST_TOKEN
+    } else {
+        LONGEST
+    };
+    if text.is_none_or(|text| text.len() <= most) {
+        return Ok(());
+    }
+    Err(Fault::bad_gateway(format!(
+        "{endpoint} answers with a {member} of more than {most} bytes."
+    )))
 }
 
 /// The error that an answer is ([RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), [RFC 7591

@@ -7,9 +7,10 @@ mod refresh;
 mod register;
 mod start;
 
+use std::time::Duration;
+
 use actix_web::{
     HttpResponse,
-    http::header::{HeaderName, HeaderValue},
     web::{Bytes, Data, Payload},
 };
 use futures_util::StreamExt;
@@ -23,14 +24,9 @@ pub(super) use refresh::refresh_token;
 pub(super) use register::register_client;
 pub(super) use start::start_authorization;
 
-use super::{Service, fault::Fault, parameters::Parameters, store::Grant};
+use super::{Service, fault::Fault, store::Grant};
+use crate::http::HttpFault;
 
-/// Since when tokens in addresses are deprecated ([RFC 9745 §2](https://www.rfc-editor.org/rfc/rfc9745#section-2)):
-/// 2026-11-21.
-const DEPRECATED: (HeaderName, HeaderValue) = (
-    HeaderName::from_static("deprecation"),
-    HeaderValue::from_static("@1795219200"),
-);
 /// The most bytes of a body that the service itself reads.
 const BODY: usize = 64 * 1024;
 
@@ -47,30 +43,51 @@ struct TokenAnswer<'g> {
     scope: Option<&'g str>,
 }
 
-/// The tokens of a grant, for its user.
+/// The tokens of a grant as they are at `now`, for its user.
 fn tokens(grant: &Grant, now: Timestamp) -> TokenAnswer<'_> {
     TokenAnswer {
         access_token: &grant.access_token,
         token_type: "Bearer",
-        expires_in: grant.expires_at.map(|end| now.until(end).as_secs()),
+        expires_in: grant.expires_at.map(|end| whole_seconds(now.until(end))),
         refresh_token: grant.refresh_token.as_deref(),
         scope: grant.scope.as_deref(),
     }
 }
 
-/// Marks an answer to a request that has one of these secrets in its address.
-fn deprecate(answer: &mut HttpResponse, parameters: &Parameters, secrets: &[&str]) {
-    if secrets.iter().any(|name| parameters.is_in_query(name)) {
-        let (name, value) = DEPRECATED;
-        answer.headers_mut().insert(name, value);
+/// What is found out about a server, if it is in time: discovery makes many calls.
+///
+/// # Errors
+/// Those of the search, and a [`Fault`] with status 504.
+async fn found<T, F: Into<Fault>>(
+    service: &Service,
+    search: impl Future<Output = Result<T, F>>,
+) -> Result<T, Fault> {
+    let patience = service.settings.limits.discovery;
+    match tokio::time::timeout(patience, search).await {
+        Ok(found) => found.map_err(Into::into),
+        Err(_) => Err(Fault::of_call(
+            "The servers do not say who they are",
+            &HttpFault::TimedOut(patience),
+        )),
     }
 }
 
-/// The body of a request, if it has at most `limit` bytes.
+/// The nearest number of seconds: a token that came just now lasts as long as its server said.
+fn whole_seconds(time: Duration) -> u64 {
+    time.saturating_add(Duration::from_millis(500)).as_secs()
+}
+
+/// The body of a request, if it has at most `limit` bytes and comes in time.
 ///
 /// # Errors
 /// A [`Fault`] with status 400.
-async fn read_body(mut body: Payload, limit: usize) -> Result<Bytes, Fault> {
+async fn read_body(body: Payload, service: &Service, limit: usize) -> Result<Bytes, Fault> {
+    let patience = service.settings.limits.body_patience;
+    let read = tokio::time::timeout(patience, read_whole(body, limit)).await;
+    read.unwrap_or_else(|_| Err(Fault::request("The body takes too long.")))
+}
+
+async fn read_whole(mut body: Payload, limit: usize) -> Result<Bytes, Fault> {
     let mut read = Vec::new();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_| Fault::request("The body ends before it is whole."))?;

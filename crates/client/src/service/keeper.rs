@@ -12,6 +12,7 @@ use tokio::sync::Mutex as Turn;
 use super::{
     authority::{self, Asked, TokenResponse},
     fault::Fault,
+    resource::Resource,
     settings::Limits,
     store::{ClientAt, Grant, Held, Login, Rate, Store, UserId},
 };
@@ -19,9 +20,9 @@ use crate::{authorize::Code, http::Http};
 
 /// How long before its end an access token is replaced, if it lasts that long.
 const AHEAD: Duration = Duration::from_secs(60);
-/// How often it is looked whether another process has finished a refresh, and how many times.
-const LOOK: Duration = Duration::from_millis(100);
-const LOOKS: usize = 150;
+/// How often it is looked whether another process has finished a refresh or a registration, and how many times.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOKS: usize = 150;
 
 /// Keeps grants.
 pub(super) struct Keeper {
@@ -86,16 +87,16 @@ impl Keeper {
                 refresh_token: None,
             };
             let grant = response.into_grant(&asked, now);
-            keeper
-                .store
-                .put_grant(&name, &grant, keeper.ends(&grant, now), now)
-                .await?;
+            let ends = keeper.ends(&grant, now);
+            keeper.store.put_grant(&name, &grant, ends, now).await?;
+            keeper.store.hand_out(&name, &grant, ends, now).await?;
             Ok(grant)
         })
         .await
     }
 
-    /// Refreshes what the service does not keep, with a refresh token that a caller holds.
+    /// Refreshes what the service does not keep, with a refresh token that a caller holds, for the resource that the caller
+    /// names ([RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)).
     ///
     /// # Errors
     /// As [`authority::token`].
@@ -103,16 +104,18 @@ impl Keeper {
         self: &Arc<Self>,
         user: UserId,
         client: ClientAt,
-        refresh_token: String,
+        (refresh_token, resource): (String, Option<Resource>),
     ) -> Result<Grant, Fault> {
         let keeper = Arc::clone(self);
         unbroken(async move {
-            let parameters = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token)];
+            let mut parameters = vec![("grant_type", "refresh_token"), ("refresh_token", &refresh_token)];
+            let resource = resource.as_ref().map(Resource::as_str);
+            parameters.extend(resource.map(|resource| ("resource", resource)));
             let response = keeper.token(&client, &parameters).await?;
             let asked = Asked {
                 user: &user,
                 client: &client,
-                resource: "",
+                resource: resource.unwrap_or_default(),
                 scope: None,
                 refresh_token: Some(&refresh_token),
             };
@@ -139,6 +142,24 @@ impl Keeper {
             keeper.refresh(held, refused.as_deref()).await
         })
         .await
+    }
+
+    /// The same for a caller who gets the refresh token as well, and may come with it when it has been used.
+    ///
+    /// # Errors
+    /// As [`Keeper::fresh`].
+    pub(super) async fn fresh_for_caller(
+        self: &Arc<Self>,
+        held: Held,
+        refused: Option<&str>,
+    ) -> Result<Grant, Fault> {
+        let name = held.name.clone();
+        let grant = self.fresh(held, refused).await?;
+        let now = self.clock.now();
+        self.store
+            .hand_out(&name, &grant, self.ends(&grant, now), now)
+            .await?;
+        Ok(grant)
     }
 
     fn is_good(&self, grant: &Grant, refused: Option<&str>) -> bool {
@@ -264,7 +285,10 @@ impl Keeper {
 }
 
 /// Does `work` to its end, also when whoever waits for it goes away.
-async fn unbroken<T: Send + 'static>(
+///
+/// # Errors
+/// Those of the work.
+pub(super) async fn unbroken<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, Fault> {
     let done = tokio::spawn(work).await;

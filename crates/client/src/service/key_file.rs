@@ -1,9 +1,9 @@
 //! The encryption key of a service that was given none: made at the first start, beside the store, for its owner alone.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -33,7 +33,15 @@ pub(super) fn read_or_make(path: &Path) -> Result<Secret, String> {
             Ok(Secret::presented(key))
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let text = fs::read_to_string(path).map_err(refuse)?;
+            let file = File::open(path).map_err(refuse)?;
+            let mode = file.metadata().map_err(refuse)?.permissions().mode();
+            if mode & 0o007 != 0 {
+                return Err(format!(
+                    "{} can be read by everybody on this machine: take it out of there, and start with another key",
+                    path.display()
+                ));
+            }
+            let text = io::read_to_string(file).map_err(refuse)?;
             let key = text.trim();
             if key.len() < 32 {
                 return Err(format!(
@@ -49,8 +57,6 @@ pub(super) fn read_or_make(path: &Path) -> Result<Secret, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -62,5 +68,18 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&path, "").unwrap();
         assert!(read_or_make(&path).is_err());
+    }
+
+    #[test]
+    fn a_key_that_everybody_can_read_is_no_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let key = read_or_make(&path).unwrap();
+        for (mode, is_fine) in [(0o644, false), (0o604, false), (0o660, true), (0o600, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let read = read_or_make(&path).ok();
+            let read = read.as_ref().map(Secret::reveal);
+            assert_eq!(read == Some(key.reveal()), is_fine, "{mode:o}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
+use url::form_urlencoded;
 
 use super::{Service, fault::Fault, store::UserId};
 
@@ -25,7 +26,16 @@ const GUARDS: [(HeaderName, HeaderValue); 4] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// Answers a request, guards the answer, and writes the line.
+/// What opens something, and stands in the address of requests all the same.
+const SECRETS: [&str; 2] = ["access_token", "refresh_token"];
+/// Since when it should not ([RFC 9745 §2](https://www.rfc-editor.org/rfc/rfc9745#section-2)): 2026-11-21.
+const DEPRECATED: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("deprecation"),
+    HeaderValue::from_static("@1795219200"),
+);
+
+/// Answers a request, guards the answer, and writes the line. What comes with a token in its address is deprecated, however it
+/// is answered.
 pub(super) async fn around(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -34,8 +44,10 @@ pub(super) async fn around(
         .app_data::<Data<Service>>()
         .map(|service| service.clock.clone());
     let started = clock.as_ref().map(|clock| clock.ticks());
+    let is_deprecated = form_urlencoded::parse(request.query_string().as_bytes())
+        .any(|(name, _)| SECRETS.contains(&name.as_ref()));
     let mut response = next.call(request).await?;
-    for (name, value) in GUARDS {
+    for (name, value) in GUARDS.into_iter().chain(is_deprecated.then_some(DEPRECATED)) {
         response.headers_mut().insert(name, value);
     }
     let took = started

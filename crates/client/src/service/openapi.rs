@@ -39,6 +39,8 @@ fn description(public_url: &str) -> Value {
                 "put": access_resource("put"),
                 "patch": access_resource("patch"),
                 "delete": access_resource("delete"),
+                "head": access_resource("head"),
+                "options": access_resource("options"),
             },
         },
         "components": {
@@ -52,6 +54,12 @@ fn description(public_url: &str) -> Value {
             "schemas": { "Error": error_schema(), "Tokens": tokens_schema() },
             "responses": {
                 "Error": { "description": "What went wrong, and what to do.", "content": content("Error") },
+            },
+            "headers": {
+                "Deprecation": {
+                    "description": "Since when a token in the address is deprecated (RFC 9745); there if one was there.",
+                    "schema": { "type": "string" },
+                },
             },
         },
     })
@@ -80,7 +88,7 @@ fn discover_auth_server() -> Value {
 fn register_client() -> Value {
     let mut operation = operation(
         "registerClient",
-        "Registers the service as a client (RFC 7591), or answers the client that was registered for the same request before.",
+        "Registers the service as a client (RFC 7591), or answers the client that it is there already, whatever its name.",
         &[
             query("registration_url", true, "The registration endpoint."),
             query(
@@ -152,9 +160,26 @@ fn refresh_token() -> Value {
         "refreshToken",
         "New tokens for a refresh token. In the form; in the address it is deprecated.",
         &[
-            query("auth_server_url", false, "The issuer, byte for byte."),
-            query("client_id", false, "The client's id there."),
-            deprecated(query("refresh_token", false, "The refresh token.")),
+            query(
+                "auth_server_url",
+                false,
+                "The issuer, byte for byte. Needed here or in the form.",
+            ),
+            query(
+                "client_id",
+                false,
+                "The client's id there. Needed here or in the form.",
+            ),
+            deprecated(query(
+                "refresh_token",
+                false,
+                "The refresh token. Needed in the form, or here.",
+            )),
+            query(
+                "resource",
+                false,
+                "The MCP server that the tokens are for (RFC 8707), here or in the form.",
+            ),
         ],
         &json!({ "description": "The new tokens.", "content": content("Tokens") }),
     );
@@ -163,7 +188,7 @@ fn refresh_token() -> Value {
         "description": "What does not stand in the address.",
         "content": { "application/x-www-form-urlencoded": { "schema": {
             "type": "object",
-            "properties": { "auth_server_url": text, "client_id": text, "refresh_token": text },
+            "properties": { "auth_server_url": text, "client_id": text, "refresh_token": text, "resource": text },
         } } },
     });
     operation
@@ -187,7 +212,7 @@ fn access_resource(method: &str) -> Value {
             "content": { "*/*": {} },
         }),
     );
-    if !matches!(method, "get" | "delete") {
+    if !matches!(method, "get" | "delete" | "head" | "options") {
         operation["requestBody"] = json!({ "content": { "*/*": {} } });
     }
     operation
@@ -195,6 +220,10 @@ fn access_resource(method: &str) -> Value {
 
 fn operation(id: &str, summary: &str, parameters: &[Value], answer: &Value) -> Value {
     let mut responses = json!({ "200": answer });
+    if parameters.iter().any(|parameter| parameter["deprecated"] == true) {
+        responses["200"]["headers"] =
+            json!({ "Deprecation": { "$ref": "#/components/headers/Deprecation" } });
+    }
     for status in ["400", "401", "403", "429", "500", "502", "504"] {
         responses[status] = json!({ "$ref": "#/components/responses/Error" });
     }

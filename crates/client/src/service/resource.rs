@@ -8,6 +8,7 @@ use super::fault::Fault;
 const DEEPEST: usize = 16;
 
 /// A resource that a token is asked for.
+#[derive(Debug)]
 pub(super) struct Resource {
     text: String,
     name: String,
@@ -30,7 +31,7 @@ impl Resource {
         }
         Ok(Self {
             text: text.to_owned(),
-            name: name(&url, url.path()),
+            name: name(&url, url.path(), url.query()),
         })
     }
 
@@ -45,22 +46,40 @@ impl Resource {
     }
 }
 
-/// The names of all resources that could cover `url`, the nearest first: it, and what lies above it at its origin.
+/// The names of all resources that could cover `url`, the nearest first: it, it without its query, and what lies above it at
+/// its origin. A resource with a query is that one alone.
 pub(super) fn covering(url: &Url) -> Vec<String> {
     let mut path = url.path().trim_end_matches('/');
-    let mut names = vec![name(url, path)];
+    let mut names: Vec<_> = url
+        .query()
+        .map(|query| name(url, path, Some(query)))
+        .into_iter()
+        .collect();
+    names.push(name(url, path, None));
+    if is_ambiguous(path) {
+        // only what covers all of the origin covers it for certain
+        names.push(name(url, "", None));
+        return names;
+    }
     while let Some((above, _)) = path.rsplit_once('/') {
         path = above.trim_end_matches('/');
-        names.push(name(url, path));
+        names.push(name(url, path, None));
     }
     // the shortest count most: what has more segments than anybody writes is looked for above them
     let first = names.len().saturating_sub(DEEPEST);
     names.split_off(first)
 }
 
-fn name(url: &Url, path: &str) -> String {
+/// Whether servers read a path in different ways, so that nobody knows what it lies below.
+fn is_ambiguous(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    ["%2f", "%5c", ";", "//"].iter().any(|part| path.contains(part))
+}
+
+fn name(url: &Url, path: &str, query: Option<&str>) -> String {
     let origin = url.origin().ascii_serialization();
-    format!("{origin}{}", path.trim_end_matches('/'))
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    format!("{origin}{}{query}", path.trim_end_matches('/'))
 }
 
 #[cfg(test)]
@@ -78,12 +97,27 @@ mod tests {
             ("https://mcp.example.com/", "https://MCP.example.com:443/a/b?x=1"),
             ("https://mcp.example.com/mcp/", "https://mcp.example.com/mcp"),
             ("https://mcp.example.com/mcp", "https://mcp.example.com/mcp/tools"),
+            ("https://mcp.example.com/mcp", "https://mcp.example.com/mcp?x=1"),
+            (
+                "https://mcp.example.com/mcp?tenant=a",
+                "https://mcp.example.com/mcp/?tenant=a",
+            ),
+            ("https://mcp.example.com", "https://mcp.example.com/a/..%2fb"),
+            ("https://mcp.example.com/a%2Fb", "https://mcp.example.com/a%2Fb"),
         ] {
             assert!(covers(resource, url), "{resource} covers {url}");
         }
         for (resource, url) in [
             ("https://mcp.example.com/mcp", "https://mcp.example.com/"),
             ("https://mcp.example.com/mcp", "https://mcp.example.com/mcpx"),
+            (
+                "https://mcp.example.com/mcp?tenant=a",
+                "https://mcp.example.com/mcp?tenant=b",
+            ),
+            (
+                "https://mcp.example.com/mcp?tenant=a",
+                "https://mcp.example.com/mcp",
+            ),
             (
                 "https://mcp.example.com/mcp",
                 "https://mcp.example.com/mcp/../admin",
@@ -95,6 +129,16 @@ mod tests {
             ("https://mcp.example.com/mcp", "https://mcp.example.com:8443/mcp"),
             ("https://mcp.example.com/mcp", "http://mcp.example.com/mcp"),
             ("https://mcp.example.com/MCP", "https://mcp.example.com/mcp"),
+            (
+                "https://mcp.example.com/a",
+                "https://mcp.example.com/a/..%2fb/mcp",
+            ),
+            (
+                "https://mcp.example.com/a",
+                "https://mcp.example.com/a/..%5Cb/mcp",
+            ),
+            ("https://mcp.example.com/a", "https://mcp.example.com/a/..;/b/mcp"),
+            ("https://mcp.example.com/a", "https://mcp.example.com/a//b/mcp"),
         ] {
             assert!(!covers(resource, url), "{resource} covers {url}");
         }
@@ -102,8 +146,8 @@ mod tests {
 
     #[test]
     fn the_nearest_resource_comes_first_and_their_number_is_bounded() {
-        let names = covering(&Url::parse("https://x.example.com/a/b/").unwrap());
-        let expected = ["/a/b", "/a", ""].map(|path| format!("https://x.example.com{path}"));
+        let names = covering(&Url::parse("https://x.example.com/a/b/?c=d").unwrap());
+        let expected = ["/a/b?c=d", "/a/b", "/a", ""].map(|path| format!("https://x.example.com{path}"));
         assert_eq!(names, expected);
         let long = format!("https://x.example.com{}", "/a".repeat(500));
         assert_eq!(covering(&Url::parse(&long).unwrap()).len(), DEEPEST);

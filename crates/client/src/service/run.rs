@@ -3,7 +3,7 @@
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer};
-use mcp_gateway_model::clock::SystemClock;
+use mcp_gateway_model::clock::{Clock, SystemClock};
 
 use super::{
     Service, key_file,
@@ -39,7 +39,11 @@ pub async fn run(mut settings: Settings, started: impl FnOnce(std::net::SocketAd
         .map_err(|error| RunFault(format!("{host}:{port} cannot be listened on: {error}")))?;
     let address = listener.local_addr().map_err(|error| fault(&error))?;
     let store = open(&mut settings)?;
-    store.check().await.map_err(|error| fault(&error))?;
+    let now = SystemClock.now();
+    store.mark(now).await.map_err(|error| fault(&error))?;
+    for warning in store.inspect(now).await.map_err(|error| fault(&error))? {
+        tracing::warn!("{warning}");
+    }
     let service = Service::new(settings, store, Arc::new(SystemClock)).map_err(|error| fault(&error))?;
     let service = Arc::new(service);
     let sweeping = tokio::spawn(sweep(Arc::clone(&service)));

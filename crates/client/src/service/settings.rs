@@ -125,6 +125,14 @@ pub struct Limits {
     pub registrations: Rate,
     /// Requests from one address whose sender is not known.
     pub strangers: Rate,
+    /// Calls and streams of one user that run at once.
+    pub calls: usize,
+    /// How long a stream may last.
+    pub stream: Duration,
+    /// How long the body of a request may take.
+    pub body_patience: Duration,
+    /// How long it may take to find out about a server.
+    pub discovery: Duration,
     /// Bytes of a request that is passed on.
     pub body: usize,
     /// Bytes of a JSON answer that is wrapped.
@@ -151,6 +159,10 @@ impl Default for Limits {
                 burst: 5,
             },
             strangers: Rate::per_minute(60),
+            calls: 32,
+            stream: Duration::from_secs(3600),
+            body_patience: Duration::from_secs(30),
+            discovery: Duration::from_secs(30),
             body: 4 << 20,
             wrapped: 4 << 20,
             answer: Duration::from_secs(60),

@@ -5,6 +5,8 @@
 //! the operator's key for the very place where it lies, and lies under names that are digests: a dump of the store tells
 //! neither tokens, nor whose they are, nor what for.
 
+mod amounts;
+mod claims;
 mod embedded;
 mod engine;
 mod grants;
@@ -12,8 +14,8 @@ mod logins;
 mod permits;
 mod records;
 mod redis;
-mod refresh;
 mod registrations;
+mod schema;
 
 use std::{path::Path, sync::Arc};
 
@@ -22,11 +24,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::settings::RedisSettings;
 
+pub use claims::Claim;
 use engine::{Engine, Raw, Value};
 pub use grants::Held;
 pub use logins::Returned;
 pub use records::{ClientAt, Grant, Login, Rate, Registration, UserId};
-pub use refresh::Claim;
 
 /// The version of what is written.
 const VERSION: &str = "1:";
@@ -87,14 +89,6 @@ impl Store {
         }
     }
 
-    /// Whether the store answers.
-    ///
-    /// # Errors
-    /// [`StoreFault::Unavailable`] when it does not.
-    pub async fn check(&self) -> Result<(), StoreFault> {
-        self.engine.get(&[self.key("health", &[])]).await.map(drop)
-    }
-
     /// Removes what has ended, and answers how much it was. Redis does so itself.
     ///
     /// # Errors
@@ -135,9 +129,7 @@ impl Store {
         let corrupt = || StoreFault::Corrupt(key.to_owned());
         let text = std::str::from_utf8(raw).map_err(|_| corrupt())?;
         let Some(sealed) = text.strip_prefix(VERSION) else {
-            let version = text
-                .split_once(':')
-                .and_then(|(version, _)| version.parse::<u32>().ok());
+            let version = text.split_once(':').and_then(|(version, _)| version.parse().ok());
             return Err(version.map_or_else(corrupt, StoreFault::TooNew));
         };
         let opened = self.sealer.open(self.place(key), sealed);
@@ -175,6 +167,6 @@ pub enum StoreFault {
     #[error("{0} cannot be read")]
     Corrupt(String),
     /// A newer release wrote it.
-    #[error("a newer release wrote version {0} of a record; this one knows version 1")]
-    TooNew(u32),
+    #[error("a newer release wrote version {0} of what is kept; this one knows version 1")]
+    TooNew(u64),
 }

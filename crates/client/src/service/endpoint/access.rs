@@ -3,6 +3,8 @@
 //!
 //! A JSON answer to GET is wrapped as `{"data": ...}`; everything else passes as it comes, streams included.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -11,43 +13,41 @@ use actix_web::{
     },
     web::{Bytes, Payload},
 };
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use reqwest::{Method, Response, header};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{deprecate, read_body};
+use super::read_body;
 use crate::{
     discover::Challenge,
     http::HttpFault,
     service::{
         caller::Caller,
+        calls::Permit,
         fault::Fault,
         resource,
         store::{Grant, Held},
     },
 };
 
-/// The headers of a request that are passed on: what MCP and content need, and nothing that tells who asks.
-const TO_RESOURCE: [&str; 9] = [
+/// What the headers of MCP begin with. All of them are passed on, and back: those of a tool's parameters (`Mcp-Param-Region`)
+/// have names that nobody knows before.
+const OF_MCP: &str = "mcp-";
+/// The other headers of a request that are passed on: what content needs, and nothing that tells who asks.
+const TO_RESOURCE: [&str; 5] = [
     "accept",
     "accept-language",
     "content-type",
     "last-event-id",
-    "mcp-method",
-    "mcp-name",
-    "mcp-protocol-version",
-    "mcp-session-id",
     "if-none-match",
 ];
-/// The headers of an answer that are passed back.
-const TO_CALLER: [&str; 7] = [
+/// The other headers of an answer that are passed back.
+const TO_CALLER: [&str; 5] = [
     "content-type",
     "content-language",
     "etag",
     "last-modified",
-    "mcp-protocol-version",
-    "mcp-session-id",
     "retry-after",
 ];
 /// What a browser may show of an answer; everything else it may only save.
@@ -68,11 +68,12 @@ pub(in crate::service) async fn access_resource(
     body: Payload,
 ) -> Result<HttpResponse, Fault> {
     let raw = caller.parameters.flag("raw")?;
+    let permit = caller.service.calls.begin(&caller.user)?;
     let passed = Passed {
         method: method(&request)?,
         url: caller.parameters.target("resource_url", &caller.service.http)?,
         headers: headers(&request),
-        body: read_body(body, caller.service.settings.limits.body).await?,
+        body: read_body(body, &caller.service, caller.service.settings.limits.body).await?,
     };
     let response = match caller.parameters.get("access_token") {
         Some(token) => send(&caller, &passed, token).await?,
@@ -83,13 +84,14 @@ pub(in crate::service) async fn access_resource(
     }
     let is_wrapped =
         !raw && passed.method == Method::GET && response.status().is_success() && is_json(&response);
-    let mut answer = if is_wrapped {
-        wrap(&caller, &passed.url, response).await?
+    if is_wrapped {
+        let patience = caller.service.settings.limits.answer;
+        let wrapped = tokio::time::timeout(patience, wrap(&caller, &passed.url, response)).await;
+        let late = |_| Fault::of_call(passed.url.as_str(), &HttpFault::TimedOut(patience));
+        wrapped.map_err(late)?
     } else {
-        pass(response)
-    };
-    deprecate(&mut answer, &caller.parameters, &["access_token"]);
-    Ok(answer)
+        Ok(pass(response, permit, caller.service.settings.limits.stream))
+    }
 }
 
 /// Sends a request with the user's own token: refreshed ahead of its end, and once more if the resource refuses it all the
@@ -134,7 +136,16 @@ async fn send(caller: &Caller, passed: &Passed, token: &str) -> Result<Response,
     let patience = caller.service.settings.limits.answer;
     let response = tokio::time::timeout(patience, http.stream(built)).await;
     let response = response.unwrap_or(Err(HttpFault::TimedOut(patience)));
-    response.map_err(|fault| Fault::of_call(passed.url.as_str(), &fault))
+    let response = response.map_err(|fault| Fault::of_call(passed.url.as_str(), &fault))?;
+    // after a 101 the connection would be a tunnel: a proxy in front would let its user write there whatever it likes
+    if (200..600).contains(&response.status().as_u16()) {
+        return Ok(response);
+    }
+    Err(Fault::bad_gateway(format!(
+        "{} answers with status {}.",
+        passed.url,
+        response.status().as_u16()
+    )))
 }
 
 /// What the resource says against the token. Its challenge goes no further: it would be taken for one of this service.
@@ -166,16 +177,33 @@ fn method(request: &HttpRequest) -> Result<Method, Fault> {
 
 fn headers(request: &HttpRequest) -> header::HeaderMap {
     let mut passed = header::HeaderMap::new();
-    for name in TO_RESOURCE {
-        for value in request.headers().get_all(name) {
-            if let Ok(value) = header::HeaderValue::from_bytes(value.as_bytes()) {
-                passed.append(header::HeaderName::from_static(name), value);
-            }
+    for (name, value) in request.headers() {
+        if !is_passed(name.as_str(), &TO_RESOURCE) {
+            continue;
+        }
+        let name = header::HeaderName::from_bytes(name.as_str().as_bytes());
+        if let (Ok(name), Ok(value)) = (name, header::HeaderValue::from_bytes(value.as_bytes())) {
+            passed.append(name, value);
         }
     }
     let usual = header::HeaderValue::from_static("application/json, text/event-stream");
     passed.entry(header::ACCEPT).or_insert(usual);
     passed
+}
+
+fn is_passed(name: &str, others: &[&str]) -> bool {
+    name.starts_with(OF_MCP) || others.contains(&name)
+}
+
+/// The headers of an answer that are passed back; of several types the first, which is the one that is judged.
+fn passed_back(response: &Response) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    response.headers().iter().filter_map(|(name, value)| {
+        let name = name.as_str();
+        let is_first = name != "content-type" || response.headers().get(name) == Some(value);
+        (is_first && is_passed(name, &TO_CALLER)).then_some(())?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    })
 }
 
 /// The media type of an answer, without parameters.
@@ -213,33 +241,31 @@ async fn wrap(caller: &Caller, url: &Url, mut response: Response) -> Result<Http
     let data: Value = serde_json::from_slice(&body)
         .map_err(|_| Fault::bad_gateway(format!("The answer of {url} says that it is JSON, and is not.")))?;
     let mut answer = HttpResponse::Ok();
-    for name in TO_CALLER.into_iter().filter(|name| name.starts_with("mcp-")) {
-        if let Some(value) = response
-            .headers()
-            .get(name)
-            .and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok())
-        {
-            answer.insert_header((HeaderName::from_static(name), value));
-        }
+    for field in passed_back(&response).filter(|(name, _)| name.as_str().starts_with(OF_MCP)) {
+        answer.append_header(field);
     }
     Ok(answer.json(json!({ "data": data })))
 }
 
-/// The answer as it comes, while it comes.
-fn pass(response: Response) -> HttpResponse {
+/// The answer as it comes, while it comes, but not for longer than `most`. It counts as a call until it ends.
+fn pass(response: Response, permit: Permit, most: Duration) -> HttpResponse {
     let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut answer = HttpResponse::build(status);
-    for name in TO_CALLER {
-        for value in response.headers().get_all(name) {
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                answer.append_header((HeaderName::from_static(name), value));
-            }
-        }
+    for field in passed_back(&response) {
+        answer.append_header(field);
     }
     let essence = media_type(&response);
     if !essence.is_empty() && !SHOWN.contains(&essence.as_str()) {
         answer.insert_header(("content-disposition", "attachment"));
     }
-    let broken = |error: reqwest::Error| std::io::Error::other(error.without_url());
-    answer.streaming(response.bytes_stream().map_err(broken))
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // even an empty stream would leave bytes behind that the next answer on the connection begins with
+        return answer.finish();
+    }
+    let broken = move |error: reqwest::Error| {
+        let _ = &permit;
+        std::io::Error::other(error.without_url())
+    };
+    let body = response.bytes_stream().map_err(broken);
+    answer.streaming(body.take_until(tokio::time::sleep(most)))
 }

@@ -49,7 +49,7 @@ pub(in crate::service) async fn callback(
     let return_to = login.return_to.as_deref().and_then(|text| Url::parse(text).ok());
     let ended = finish(&caller, request.query_string(), login).await;
     match (return_to, ended) {
-        (None, Ok(grant)) => Ok(HttpResponse::Ok().json(tokens(&grant, caller.now))),
+        (None, Ok(grant)) => Ok(HttpResponse::Ok().json(tokens(&grant, caller.service.clock.now()))),
         (None, Err(fault)) => Err(fault),
         (Some(url), ended) => Ok(go(url, ended.err().as_ref())),
     }

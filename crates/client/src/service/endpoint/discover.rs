@@ -2,7 +2,9 @@
 
 use actix_web::HttpResponse;
 use serde_json::{Value, json};
+use url::Url;
 
+use super::found;
 use crate::{
     discover::{self, Question, Trail},
     http::HttpFault,
@@ -12,8 +14,12 @@ use crate::{
 /// Protected resource metadata ([RFC 9728](https://www.rfc-editor.org/rfc/rfc9728)): where the server's challenge says, else
 /// at the well-known addresses. A server of revision 2025-03-26 has none, and is its own authorization server.
 pub(in crate::service) async fn discover_resource(caller: Caller) -> Result<HttpResponse, Fault> {
+    let url = caller.parameters.target("resource_url", &caller.service.http)?;
+    found(&caller.service, resource_of(&caller, url)).await
+}
+
+async fn resource_of(caller: &Caller, url: Url) -> Result<HttpResponse, Fault> {
     let http = &caller.service.http;
-    let url = caller.parameters.target("resource_url", http)?;
     let mut trail = Trail::default();
     let challenge = match discover::probe(http, &url, &mut trail).await {
         Err(fault @ HttpFault::Refused(_)) => return Err(Fault::of_call(url.as_str(), &fault)),
@@ -48,7 +54,7 @@ pub(in crate::service) async fn discover_auth_server(caller: Caller) -> Result<H
     caller.parameters.target("auth_server_url", http)?;
     let issuer = caller.parameters.require("auth_server_url")?;
     let mut trail = Trail::default();
-    discover::server(http, issuer, &mut trail).await?;
+    found(&caller.service, discover::server(http, issuer, &mut trail)).await?;
     published(&trail, |question| matches!(question, Question::Server(_)))
 }
 

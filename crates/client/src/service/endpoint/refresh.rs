@@ -6,10 +6,13 @@
 
 use actix_web::{HttpResponse, web::Payload};
 
-use super::{BODY, deprecate, read_body, register::client_at, tokens};
+use super::{BODY, found, read_body, tokens};
 use crate::{
     discover::{self, Trail},
-    service::{caller::Caller, fault::Fault, parameters::Parameters, store::Held},
+    service::{
+        caller::Caller, client::client_at, fault::Fault, parameters::Parameters, resource::Resource,
+        store::Held,
+    },
 };
 
 /// Answers with new tokens.
@@ -20,12 +23,13 @@ pub(in crate::service) async fn refresh_token(caller: Caller, body: Payload) -> 
         parameters,
         now,
     } = caller;
-    let parameters = and_form(parameters, &read_body(body, BODY).await?)?;
+    let parameters = and_form(parameters, &read_body(body, &service, BODY).await?)?;
     let keeper = &service.keeper;
     parameters.target("auth_server_url", &service.http)?;
     let issuer = parameters.require("auth_server_url")?;
     let client_id = parameters.require("client_id")?;
     let token = parameters.require("refresh_token")?;
+    let resource = parameters.get("resource").map(Resource::parse).transpose()?;
 
     let known = match keeper.store.refreshed_by(&user, token).await? {
         Some(name) => keeper.store.grant(&user, &[name]).await?,
@@ -33,22 +37,23 @@ pub(in crate::service) async fn refresh_token(caller: Caller, body: Payload) -> 
     };
     let grant = if let Some(held) = known {
         is_of(&held, issuer, client_id)?;
+        is_for(&held, resource.as_ref())?;
         let is_current = held.grant.refresh_token.as_deref() == Some(token);
         // who asks with the current one wants another access token; who comes with an older one, the current
         let refused = is_current.then(|| held.grant.access_token.clone());
         let before = held.grant.scope.clone();
-        let mut grant = keeper.fresh(held, refused.as_deref()).await?;
+        let mut grant = keeper.fresh_for_caller(held, refused.as_deref()).await?;
         // what is as it was need not be said again (RFC 6749 §5.1)
         grant.scope = grant.scope.filter(|scope| before.as_ref() != Some(scope));
         grant
     } else {
-        let server = discover::server(&service.http, issuer, &mut Trail::default()).await?;
-        let (client, _) = client_at(&service, &server, client_id, now).await?;
-        keeper.refresh_of_caller(user, client, token.to_owned()).await?
+        let mut trail = Trail::default();
+        let server = found(&service, discover::server(&service.http, issuer, &mut trail)).await?;
+        let (client, _) = client_at(&service, &server, (client_id, &user), now).await?;
+        let asked = (token.to_owned(), resource);
+        keeper.refresh_of_caller(user, client, asked).await?
     };
-    let mut answer = HttpResponse::Ok().json(tokens(&grant, now));
-    deprecate(&mut answer, &parameters, &["refresh_token"]);
-    Ok(answer)
+    Ok(HttpResponse::Ok().json(tokens(&grant, service.clock.now())))
 }
 
 /// The parameters of the address and those of the form, where there is one.
@@ -66,5 +71,16 @@ fn is_of(held: &Held, issuer: &str, client_id: &str) -> Result<(), Fault> {
     Err(Fault::bad(
         "invalid_grant",
         "The refresh token is another client's, or of another authorization server.",
+    ))
+}
+
+/// Whether a grant is for the resource that is named, where one is.
+fn is_for(held: &Held, resource: Option<&Resource>) -> Result<(), Fault> {
+    if resource.is_none_or(|resource| resource.name() == held.name) {
+        return Ok(());
+    }
+    Err(Fault::bad(
+        "invalid_target",
+        "The refresh token is for another resource.",
     ))
 }

@@ -1,58 +1,228 @@
 //! `POST register-client`: dynamic client registration ([RFC 7591](https://www.rfc-editor.org/rfc/rfc7591)).
 //!
-//! The client is the service, whoever has it registered: whoever asks an authorization server for the same client gets the
-//! one that there is. Its secret is used by the service and is shown to the user whose request made it.
+//! The client is the service, whoever has it registered: whoever asks an authorization server for such a client gets the
+//! one that there is, whatever it is to be called. Its secret is used by the service and is shown to the user whose request
+//! made it.
 
-use actix_web::{HttpResponse, web::Payload};
+use actix_web::{
+    HttpResponse,
+    web::{Data, Payload},
+};
 use mcp_gateway_model::{clock::Timestamp, secret::Digest};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{BODY, read_body};
+use super::{BODY, found, read_body};
 use crate::{
-    discover::{self, ServerMetadata, Trail},
+    discover::{self, Trail},
     http::Http,
     service::{
         Service, authority,
         caller::Caller,
+        client::{AUTH_METHODS, keep},
         fault::Fault,
-        store::{ClientAt, Registration},
+        keeper::{LOOK, LOOKS, unbroken},
+        resource::{Resource, covering},
+        store::{Registration, UserId},
     },
 };
 
-/// How a client of this service can prove itself.
-const AUTH_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
-/// After how long a registration that is used is kept anew.
-const KEPT_ANEW: std::time::Duration = std::time::Duration::from_secs(86_400);
+/// What people read of a client. It makes no other client.
+const READ_BY_PEOPLE: [&str; 8] = [
+    "client_name",
+    "client_uri",
+    "contacts",
+    "logo_uri",
+    "policy_uri",
+    "software_id",
+    "software_version",
+    "tos_uri",
+];
+
+/// A registration that is asked for.
+struct Asked {
+    user: UserId,
+    endpoint: Url,
+    /// The issuer that the caller says it is for.
+    named: Option<String>,
+    metadata: Map<String, Value>,
+    /// What all that ask for such a client have in common.
+    request: Digest,
+}
 
 /// Registers the service at an authorization server, or finds that it is.
 pub(in crate::service) async fn register_client(
     caller: Caller,
     body: Payload,
 ) -> Result<HttpResponse, Fault> {
-    let service = &caller.service;
-    let endpoint = caller.parameters.target("registration_url", &service.http)?;
-    let metadata = metadata(&read_body(body, BODY).await?, &service.settings.redirect_uri())?;
-    let named = caller.parameters.get("auth_server_url");
-    let wanted = serde_json::to_string(&metadata).unwrap_or_default();
-    let request = Digest::of(format!("{endpoint}\n{}\n{wanted}", named.unwrap_or_default()).as_bytes());
-    let store = &service.keeper.store;
-    if let Some(known) = store.registration(&request, caller.now).await? {
-        keep(service, &known, caller.now).await?;
-        return Ok(answer(&known, &caller));
+    let Caller {
+        service,
+        user,
+        parameters,
+        now,
+    } = caller;
+    let endpoint = parameters.target("registration_url", &service.http)?;
+    let metadata = metadata(
+        &read_body(body, &service, BODY).await?,
+        &service.settings.redirect_uri(),
+    )?;
+    let asked = Asked {
+        request: request(&endpoint, &metadata),
+        user,
+        endpoint,
+        named: parameters.get("auth_server_url").map(ToOwned::to_owned),
+        metadata,
+    };
+    if let Some(known) = asked.known(&service, now).await? {
+        return Ok(answer(&known, &asked.user));
     }
     let rate = service.settings.limits.registrations;
-    let permit = format!("registrations {}", caller.user.as_str());
-    service.keeper.permit(&permit, rate, caller.now).await?;
-    let issuer = match named {
-        Some(issuer) => Some(of_issuer(&service.http, issuer, &endpoint).await?),
-        None => issuer_of(&service.http, &endpoint).await,
-    };
-    let registered = authority::register(&service.http, &endpoint, &metadata).await?;
-    let registration = registration(&caller, (request, issuer, &endpoint), &registered)?;
-    let ends = caller.now.plus(service.settings.limits.unused_registration);
-    store.put_registration(&registration, ends, caller.now).await?;
-    Ok(answer(&registration, &caller))
+    let permit = format!("registrations {}", asked.user.as_str());
+    service.keeper.permit(&permit, rate, now).await?;
+    // a client that nobody remembers could never be used: it goes on when the caller goes away
+    let user = asked.user.clone();
+    let registration = unbroken(async move {
+        let issuer = found(&service, asked.issuer(&service.http)).await?;
+        asked.once(&service, issuer).await
+    })
+    .await?;
+    Ok(answer(&registration, &user))
+}
+
+impl Asked {
+    /// The client that was registered when one like it was asked for before. Whoever names it later finds it as their own.
+    async fn known(&self, service: &Service, now: Timestamp) -> Result<Option<Registration>, Fault> {
+        let store = &service.keeper.store;
+        let is_meant = |known: &Registration| self.named.is_none() || known.issuer == self.named;
+        for request in [self.request, self.request_for(self.named.as_deref())] {
+            let known = store.registration(&request, now).await?;
+            if let Some(known) = known.filter(is_meant) {
+                keep(service, &known, &self.user, now).await?;
+                let ends = known.kept_at.plus(service.settings.limits.unused_registration);
+                store.put_client(&self.user, &known, ends, now).await?;
+                return Ok(Some(known));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a registration is found by. One for an issuer that lies above the endpoint is for whoever asks; one for an issuer
+    /// that only a caller named is for whoever names it too; else it is its user's.
+    fn request_for(&self, issuer: Option<&str>) -> Digest {
+        let of = |whose: &str| Digest::of(format!("{}\n{whose}", self.request).as_bytes());
+        let Some(issuer) = issuer else {
+            return of(&format!("user {}", self.user.as_str()));
+        };
+        let above = Resource::parse(issuer).ok();
+        let is_above =
+            above.is_some_and(|above| covering(&self.endpoint).iter().any(|name| name == above.name()));
+        if is_above {
+            self.request
+        } else {
+            of(&format!("issuer {issuer}"))
+        }
+    }
+
+    /// The issuer that it is for: the one that is named, else the one that lies above the endpoint.
+    async fn issuer(&self, http: &Http) -> Result<Option<String>, Fault> {
+        match &self.named {
+            Some(issuer) => of_issuer(http, issuer, &self.endpoint).await.map(Some),
+            None => Ok(issuer_of(http, &self.endpoint).await),
+        }
+    }
+
+    /// Registers, unless somebody else does at the same time, in whatever process: then it is theirs.
+    async fn once(&self, service: &Data<Service>, issuer: Option<String>) -> Result<Registration, Fault> {
+        let store = &service.keeper.store;
+        for _ in 0..LOOKS {
+            let now = service.clock.now();
+            if let Some(known) = self.known(service, now).await? {
+                return Ok(known);
+            }
+            if let Some(claim) = store.claim_registration(&self.request, now).await? {
+                let registered = self.register(service, issuer).await;
+                if let Err(fault) = store.release(claim, service.clock.now()).await {
+                    // it ends by itself
+                    tracing::warn!(%fault, "the right to register a client cannot be given back");
+                }
+                return registered;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(Fault::server(
+            "another process has been registering a client for too long",
+        ))
+    }
+
+    async fn register(&self, service: &Service, issuer: Option<String>) -> Result<Registration, Fault> {
+        // between the look and the claim another process may have finished
+        if let Some(known) = self.known(service, service.clock.now()).await? {
+            return Ok(known);
+        }
+        let registered = authority::register(&service.http, &self.endpoint, &self.metadata).await?;
+        let now = service.clock.now();
+        let registration = self.registration(issuer, &registered, now)?;
+        let ends = now.plus(service.settings.limits.unused_registration);
+        let store = &service.keeper.store;
+        store.put_registration(&registration, ends, now).await?;
+        Ok(registration)
+    }
+
+    /// What the server answered, as it is kept ([RFC 7591
+    /// §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). Where it does not say how the client proves itself, it is
+    /// as it was asked for.
+    fn registration(
+        &self,
+        issuer: Option<String>,
+        registered: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<Registration, Fault> {
+        let text = |of: &Map<String, Value>, name: &str| {
+            let value = of.get(name).and_then(Value::as_str);
+            value.filter(|value| !value.is_empty()).map(ToOwned::to_owned)
+        };
+        let endpoint = &self.endpoint;
+        for member in [
+            "client_id",
+            "client_secret",
+            "token_endpoint_auth_method",
+            "scope",
+        ] {
+            authority::bounded(endpoint.as_str(), member, text(registered, member).as_deref())?;
+        }
+        let client_id = text(registered, "client_id");
+        let method = "token_endpoint_auth_method";
+        let expires_at = registered.get("client_secret_expires_at").and_then(Value::as_u64);
+        Ok(Registration {
+            user: self.user.clone(),
+            request: self.request_for(issuer.as_deref()),
+            issuer,
+            endpoint: endpoint.as_str().to_owned(),
+            client_id: client_id
+                .ok_or_else(|| Fault::bad_gateway(format!("{endpoint} answers without a client_id.")))?,
+            client_secret: text(registered, "client_secret"),
+            auth_method: text(registered, method).or_else(|| text(&self.metadata, method)),
+            scope: text(registered, "scope"),
+            secret_expires_at: expires_at.filter(|end| *end > 0).map(Timestamp::from_secs),
+            kept_at: now,
+        })
+    }
+}
+
+/// What all that ask for such a client at `endpoint` have in common: all of its metadata, but what people read.
+fn request(endpoint: &Url, metadata: &Map<String, Value>) -> Digest {
+    let mut counting = metadata.clone();
+    counting.retain(|name, _| {
+        let name = name.split('#').next().unwrap_or_default();
+        !READ_BY_PEOPLE.contains(&name)
+    });
+    if let Some(Value::String(scope)) = counting.get_mut("scope") {
+        let mut words: Vec<_> = scope.split_whitespace().collect();
+        words.sort_unstable();
+        words.dedup();
+        *scope = words.join(" ");
+    }
+    Digest::of(format!("{endpoint}\n{}", Value::Object(counting)).as_bytes())
 }
 
 /// What is registered: what was asked for, with what has to be there.
@@ -85,7 +255,7 @@ fn metadata(body: &[u8], redirect_uri: &str) -> Result<Map<String, Value>, Fault
     Ok(metadata)
 }
 
-/// The issuer that was named, if its metadata names this registration endpoint.
+/// The issuer that is named, if its metadata names this registration endpoint.
 async fn of_issuer(http: &Http, issuer: &str, endpoint: &Url) -> Result<String, Fault> {
     let found = discover::server(http, issuer, &mut Trail::default()).await?;
     if found.registration_endpoint.as_ref() == Some(endpoint) {
@@ -117,103 +287,14 @@ async fn issuer_of(http: &Http, endpoint: &Url) -> Option<String> {
     None
 }
 
-/// What the server answered, as it is kept ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)).
-fn registration(
-    caller: &Caller,
-    (request, issuer, endpoint): (Digest, Option<String>, &Url),
-    registered: &Map<String, Value>,
-) -> Result<Registration, Fault> {
-    let text = |name: &str| {
-        let value = registered.get(name).and_then(Value::as_str);
-        value.filter(|value| !value.is_empty()).map(ToOwned::to_owned)
-    };
-    let client_id = text("client_id");
-    let expires_at = registered.get("client_secret_expires_at").and_then(Value::as_u64);
-    Ok(Registration {
-        user: caller.user.clone(),
-        request,
-        issuer,
-        endpoint: endpoint.as_str().to_owned(),
-        client_id: client_id
-            .ok_or_else(|| Fault::bad_gateway(format!("{endpoint} answers without a client_id.")))?,
-        client_secret: text("client_secret"),
-        auth_method: text("token_endpoint_auth_method"),
-        scope: text("scope"),
-        secret_expires_at: expires_at.filter(|end| *end > 0).map(Timestamp::from_secs),
-        kept_at: caller.now,
-    })
-}
-
 /// The answer as documented: the id, and the secret for whom it was made.
-fn answer(registration: &Registration, caller: &Caller) -> HttpResponse {
+fn answer(registration: &Registration, user: &UserId) -> HttpResponse {
     let mut answer = json!({ "client_id": registration.client_id });
-    let is_theirs = registration.user == caller.user;
+    let is_theirs = registration.user == *user;
     if let Some(secret) = registration.client_secret.as_ref().filter(|_| is_theirs) {
         answer["client_secret"] = json!(secret);
     }
     HttpResponse::Ok().json(answer)
-}
-
-/// Keeps a registration that is used.
-async fn keep(service: &Service, registration: &Registration, now: Timestamp) -> Result<(), Fault> {
-    if !registration.kept_at.plus(KEPT_ANEW).has_passed(now) {
-        return Ok(());
-    }
-    let registration = Registration {
-        kept_at: now,
-        ..registration.clone()
-    };
-    let ends = now.plus(service.settings.limits.unused_registration);
-    Ok(service
-        .keeper
-        .store
-        .put_registration(&registration, ends, now)
-        .await?)
-}
-
-/// A client at an authorization server: with its secret, if it was registered there through the service. A server that names
-/// another one's registration endpoint as its own gets no secret of it.
-pub(super) async fn client_at(
-    service: &Service,
-    server: &ServerMetadata,
-    client_id: &str,
-    now: Timestamp,
-) -> Result<(ClientAt, Option<Registration>), Fault> {
-    let lacks = || Fault::bad_gateway(format!("{} publishes no token_endpoint.", server.issuer));
-    let token_endpoint = server.token_endpoint.as_ref().ok_or_else(lacks)?;
-    let registration = match &server.registration_endpoint {
-        None => None,
-        Some(endpoint) => {
-            service
-                .keeper
-                .store
-                .client(endpoint.as_str(), client_id, now)
-                .await?
-        }
-    };
-    let registration = registration.filter(|registration| is_of(registration, server));
-    if let Some(registration) = &registration {
-        keep(service, registration, now).await?;
-    }
-    let client = ClientAt {
-        issuer: server.issuer.clone(),
-        token_endpoint: token_endpoint.as_str().to_owned(),
-        client_id: client_id.to_owned(),
-        client_secret: registration.as_ref().and_then(|one| one.client_secret.clone()),
-        auth_method: registration.as_ref().and_then(|one| one.auth_method.clone()),
-        registration: registration.as_ref().map(|one| one.request),
-    };
-    Ok((client, registration))
-}
-
-fn is_of(registration: &Registration, server: &ServerMetadata) -> bool {
-    let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin());
-    if let Some(issuer) = &registration.issuer {
-        return *issuer == server.issuer;
-    }
-    let ours = origin(&registration.endpoint);
-    let token_endpoint = server.token_endpoint.as_ref().map(Url::origin);
-    ours.is_some() && ours == origin(&server.issuer) && ours == token_endpoint
 }
 
 #[cfg(test)]
@@ -238,6 +319,29 @@ mod tests {
             let fault = asked(json!({ "redirect_uris": uris })).unwrap_err();
             assert_eq!(fault.code, "invalid_redirect_uri");
         }
+    }
+
+    #[test]
+    fn what_people_read_makes_no_other_client() {
+        let endpoint = Url::parse("https://auth.example.com/register").unwrap();
+        let of = |body: Value| request(&endpoint, &metadata(body.to_string().as_bytes(), OURS).unwrap());
+        let plain = of(json!({ "scope": "a b" }));
+        for body in [
+            json!({ "scope": "b a", "client_name": "x" }),
+            json!({ "scope": "a b a", "client_name#ja": "x", "logo_uri": "https://x.example/y.png" }),
+        ] {
+            assert_eq!(of(body.clone()), plain, "{body}");
+        }
+        for body in [
+            json!({ "scope": "a" }),
+            json!({ "scope": "a b", "grant_types": ["authorization_code"] }),
+            json!({ "scope": "a b", "token_endpoint_auth_method": "none" }),
+        ] {
+            assert_ne!(of(body.clone()), plain, "{body}");
+        }
+        let elsewhere = Url::parse("https://auth.example.com/other/register").unwrap();
+        let body = metadata(b"{\"scope\": \"a b\"}", OURS).unwrap();
+        assert_ne!(request(&elsewhere, &body), plain);
     }
 
     #[test]

@@ -6,12 +6,12 @@ use actix_web::HttpResponse;
 use serde_json::json;
 use url::Url;
 
-use super::register::client_at;
+use super::found;
 use crate::{
     authorize::{self, Wanted},
-    discover::{self, ServerMetadata, Trail},
+    discover::{self, Challenge, ResourceMetadata, Trail},
     http::Http,
-    service::{caller::Caller, fault::Fault, resource::Resource, store::Login},
+    service::{caller::Caller, client::client_at, fault::Fault, resource::Resource, store::Login},
     words,
 };
 
@@ -46,14 +46,21 @@ pub(in crate::service) async fn start_authorization(caller: Caller) -> Result<Ht
         .permit(&permit, service.settings.limits.logins, caller.now)
         .await?;
 
-    let server = discover::server(&service.http, issuer, &mut Trail::default()).await?;
-    let (client, registration) = client_at(service, &server, client_id, caller.now).await?;
-    let scope = match parameters.get("scope") {
-        Some(scope) => Some(checked(scope)?),
-        None => scope_of(&service.http, &target, &server)
-            .await
-            .or_else(|| registration?.scope),
-    };
+    let given = parameters.get("scope").map(checked).transpose()?;
+    let ((challenge, metadata), server) = found(service, async {
+        let said = said_by(&service.http, &target).await;
+        if let Some(metadata) = &said.1 {
+            is_named(issuer, metadata)?;
+        }
+        let server = discover::server(&service.http, issuer, &mut Trail::default()).await?;
+        Ok::<_, Fault>((said, server))
+    })
+    .await?;
+    let (client, registration) = client_at(service, &server, (client_id, &caller.user), caller.now).await?;
+    let usual = || authorize::initial(challenge.as_ref(), metadata.as_ref(), &server);
+    let scope = given
+        .or_else(|| usual().map(|scopes| scopes.to_string()))
+        .or_else(|| registration?.scope);
     let redirect_uri = service.settings.redirect_uri();
     let wanted = Wanted {
         resource: resource.as_str(),
@@ -88,13 +95,30 @@ fn checked(scope: &str) -> Result<String, Fault> {
     ))
 }
 
-/// What can be asked for at a resource, as far as it says.
-async fn scope_of(http: &Http, resource: &Url, server: &ServerMetadata) -> Option<String> {
+/// What a resource says of itself, as far as it does.
+async fn said_by(http: &Http, resource: &Url) -> (Option<Challenge>, Option<ResourceMetadata>) {
     let mut trail = Trail::default();
     let challenge = discover::probe(http, resource, &mut trail).await.ok().flatten();
     let found = discover::resource(http, resource, challenge.as_ref(), &mut trail).await;
-    let found = found.ok().flatten();
-    authorize::initial(challenge.as_ref(), found.as_ref(), server).map(|scopes| scopes.to_string())
+    (challenge, found.ok().flatten())
+}
+
+/// Whether a resource takes this server's tokens: it must be sent no others. That some write its issuer with a slash at the
+/// end is theirs to mend, and leads nowhere else.
+fn is_named(issuer: &str, metadata: &ResourceMetadata) -> Result<(), Fault> {
+    let bare = |text: &str| text.trim_end_matches('/').to_owned();
+    let servers = &metadata.authorization_servers;
+    if servers.iter().any(|named| bare(named) == bare(issuer)) {
+        return Ok(());
+    }
+    Err(Fault::bad(
+        "invalid_target",
+        format!(
+            "auth_server_url is none of the authorization_servers of {}: {}.",
+            words::shown(&metadata.resource),
+            words::shown(&servers.join(", "))
+        ),
+    ))
 }
 
 /// The address with its parameters in the documented order: programs and people compare them.

@@ -1,6 +1,9 @@
 //! Reads the settings as they were written.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+};
 
 use mcp_gateway_model::{
     issuer::is_loopback,
@@ -31,19 +34,8 @@ impl Settings {
         let default_url = format!("http://127.0.0.1:{}", written.port);
         let public_url = written.public_url.as_deref().unwrap_or(&default_url);
         let public_url = faults.or_note("MCP_CLIENT_PUBLIC_URL", public_address(public_url));
-        let proxies = TrustedProxies::parse(&written.trusted_proxies);
-        let trusted_proxies = faults.or_note("MCP_CLIENT_TRUSTED_PROXIES", proxies);
+        let trusted_proxies = proxies(&written, &mut faults);
         let tokens = tokens(&written, public_url.as_deref(), &mut faults);
-        if tokens.is_none()
-            && trusted_proxies == TrustedProxies::parse("").ok()
-            && written.gateway_issuer.is_none()
-        {
-            faults.note(
-                "MCP_CLIENT_TRUSTED_PROXIES or MCP_CLIENT_GATEWAY_ISSUER",
-                "one of them is needed to know whose tokens these are: the addresses of the gateway's proxy, whose \
-                 X-User-Id header is believed then, or the issuer of the gateway whose access tokens callers send",
-            );
-        }
         let encryption_keys = keys(secrets.encryption_key.as_ref(), &mut faults);
         if secrets.redis_url.is_some() && secrets.encryption_key.is_none() {
             faults.note(
@@ -82,6 +74,42 @@ impl Settings {
             _ => Err(faults),
         }
     }
+}
+
+/// The proxies whose headers are believed, if somebody is believed who can be.
+fn proxies(written: &Written, faults: &mut Faults) -> Option<TrustedProxies> {
+    let proxies = TrustedProxies::parse(&written.trusted_proxies);
+    let proxies = faults.or_note("MCP_CLIENT_TRUSTED_PROXIES", proxies);
+    if proxies == TrustedProxies::parse("").ok() && written.gateway_issuer.is_none() {
+        faults.note(
+            "MCP_CLIENT_TRUSTED_PROXIES or MCP_CLIENT_GATEWAY_ISSUER",
+            "one of them is needed to know whose tokens these are: the addresses of the gateway's proxy, whose \
+             X-User-Id header is believed then, or the issuer of the gateway whose access tokens callers send",
+        );
+    }
+    if !can_be_reached(&written.host, &written.trusted_proxies) {
+        faults.note(
+            "MCP_CLIENT_HOST",
+            format!(
+                "{} is for this machine only, and none of MCP_CLIENT_TRUSTED_PROXIES is on it: 0.0.0.0 lets them in",
+                written.host
+            ),
+        );
+    }
+    proxies
+}
+
+/// Whether a trusted proxy, if there is one, can connect to `host`: to an address of this machine only from this machine.
+fn can_be_reached(host: &str, proxies: &str) -> bool {
+    let is_here = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if !is_here(bare) && !bare.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let everybody = |entry: &str| entry.ends_with("/0");
+    let mut entries = list(proxies).peekable();
+    let are_none = entries.peek().is_none();
+    are_none || entries.any(|entry| everybody(entry) || is_here(entry.split('/').next().unwrap_or_default()))
 }
 
 /// An origin, perhaps with a path, without a trailing slash.
@@ -221,6 +249,31 @@ mod tests {
             faults.starts_with("MCP_CLIENT_TRUSTED_PROXIES or MCP_CLIENT_GATEWAY_ISSUER: "),
             "{faults}"
         );
+    }
+
+    #[test]
+    fn a_proxy_elsewhere_must_be_able_to_connect() {
+        let read = |host: &str, proxies: &str| {
+            let written = Written {
+                host: host.into(),
+                trusted_proxies: proxies.into(),
+                ..written()
+            };
+            Settings::read(written, WrittenSecrets::default())
+        };
+        for host in ["127.0.0.1", "localhost", "[::1]"] {
+            let faults = read(host, "10.0.0.2, 192.168.0.0/16").unwrap_err().to_string();
+            assert!(faults.starts_with("MCP_CLIENT_HOST: "), "{faults}");
+        }
+        for (host, proxies) in [
+            ("0.0.0.0", "10.0.0.2"),
+            ("127.0.0.1", "10.0.0.2, 127.0.0.1"),
+            ("127.0.0.1", "127.0.0.5"),
+            ("127.0.0.1", "0.0.0.0/0"),
+            ("[::1]", "::1"),
+        ] {
+            assert!(read(host, proxies).is_ok(), "{host} {proxies}");
+        }
     }
 
     #[test]

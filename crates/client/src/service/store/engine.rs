@@ -33,4 +33,7 @@ pub(super) trait Engine: Send + Sync {
 
     /// Removes what may go at `now`, and answers how many.
     async fn sweep(&self, now: Timestamp) -> Answer<u64>;
+
+    /// What an operator should know about it.
+    async fn inspect(&self, now: Timestamp) -> Answer<Vec<String>>;
 }

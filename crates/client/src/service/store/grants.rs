@@ -2,7 +2,11 @@
 
 use mcp_gateway_model::{clock::Timestamp, secret::Digest};
 
-use super::{Grant, Store, StoreFault, UserId, engine::Raw};
+use super::{
+    Grant, Store, StoreFault, UserId,
+    amounts::{GRANTS, REFRESH_TOKENS},
+    engine::Raw,
+};
 
 /// A grant, and what proves that it has not changed since it was read.
 #[derive(Clone, Debug)]
@@ -27,13 +31,14 @@ impl Store {
         ends: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreFault> {
-        self.point(name, grant, ends, now).await?;
         let key = self.grant_key(&grant.user, name);
+        self.count(&grant.user, GRANTS, &key, now).await?;
         let value = self.sealed(&key, grant, ends)?;
         self.engine.put(&key, value, now).await
     }
 
-    /// The name of the resource that a refresh token of the user is for, or was before it was used: if the service knows it.
+    /// The name of the resource that a refresh token of the user is for, or was before it was used: if the service gave it to
+    /// the user.
     ///
     /// # Errors
     /// As [`Store::check`].
@@ -46,8 +51,12 @@ impl Store {
         Ok(found.map(|(name, _)| name))
     }
 
-    /// From the refresh token to the grant.
-    async fn point(
+    /// Remembers that a user was given the refresh token of a grant: who comes with it finds the grant, also after the service
+    /// has used it.
+    ///
+    /// # Errors
+    /// As [`Store::check`].
+    pub async fn hand_out(
         &self,
         name: &str,
         grant: &Grant,
@@ -58,6 +67,7 @@ impl Store {
             return Ok(());
         };
         let key = self.pointer_key(&grant.user, token);
+        self.count(&grant.user, REFRESH_TOKENS, &key, now).await?;
         let value = self.sealed(&key, &name, ends)?;
         self.engine.put(&key, value, now).await
     }
@@ -98,7 +108,6 @@ impl Store {
         ends: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreFault> {
-        self.point(&held.name, grant, ends, now).await?;
         let value = self.sealed(&held.key, grant, ends)?;
         self.engine
             .swap(&held.key, Some(held.raw.clone()), Some(value), now)

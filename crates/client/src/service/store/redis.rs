@@ -1,5 +1,7 @@
 //! The Redis engine: for several processes at once. Every verb works on one key, so any single Redis or Valkey will do.
 
+mod inspect;
+
 use std::{sync::LazyLock, time::Duration};
 
 use async_trait::async_trait;
@@ -141,6 +143,14 @@ impl Engine for Redis {
     /// Redis sweeps itself.
     async fn sweep(&self, _: Timestamp) -> Answer<u64> {
         Ok(0)
+    }
+
+    async fn inspect(&self, now: Timestamp) -> Answer<Vec<String>> {
+        let mut connection = self.connection().await?;
+        match inspect::inspect(&mut connection, now).await {
+            Ok(warnings) => Ok(warnings),
+            Err(error) => Err(self.failed(error).await),
+        }
     }
 }
 

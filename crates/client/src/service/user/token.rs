@@ -1,7 +1,10 @@
 //! Access tokens of the gateway ([RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068#section-4)), checked with its public
 //! keys alone. That a grant was ended is seen only when its token ends: where that is too late, the gateway belongs in front.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation,
@@ -9,7 +12,7 @@ use jsonwebtoken::{
 };
 use mcp_gateway_model::{clock::Timestamp, token::ACCESS_TOKEN_TYPE};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as Turn;
 use url::Url;
 
 use super::nobody;
@@ -23,7 +26,7 @@ use crate::{
 const LEEWAY: Duration = Duration::from_secs(60);
 /// How long keys are used before they are read again, so that one that was withdrawn does not count for ever.
 const FRESH: Duration = Duration::from_secs(600);
-/// How often keys are read for the sake of one that is not known.
+/// How often keys are read for the sake of one that is not known, or after they could not be read.
 const AGAIN: Duration = Duration::from_secs(10);
 /// The most keys of a set.
 const MOST: usize = 20;
@@ -32,14 +35,19 @@ const MOST: usize = 20;
 pub(in crate::service) struct Tokens {
     settings: TokenSettings,
     http: Http,
-    keys: Mutex<Option<Keys>>,
+    known: RwLock<Known>,
+    /// Whose turn it is to read the keys: nobody waits for that who can do without.
+    reading: Turn<()>,
 }
 
-/// The gateway's public keys, and when they were read.
-#[derive(Clone)]
-struct Keys {
-    read_at: Timestamp,
-    keys: Arc<Vec<Key>>,
+/// The gateway's public keys as far as they are known.
+#[derive(Clone, Default)]
+struct Known {
+    /// When they were read, or could not be.
+    asked_at: Option<Timestamp>,
+    keys: Option<Arc<Vec<Key>>>,
+    /// Why they could not.
+    fault: Option<Fault>,
 }
 
 struct Key {
@@ -93,7 +101,8 @@ impl Tokens {
         Self {
             settings,
             http,
-            keys: Mutex::new(None),
+            known: RwLock::default(),
+            reading: Turn::new(()),
         }
     }
 
@@ -128,36 +137,43 @@ impl Tokens {
 
     /// The keys; read again when they are old, or `kid` is not among them.
     async fn keys(&self, kid: &str, now: Timestamp) -> Result<Arc<Vec<Key>>, Fault> {
-        let mut known = self.keys.lock().await;
-        if let Some(known) = &*known {
-            let patience = if known.keys.iter().any(|key| key.kid == kid) {
-                FRESH
-            } else {
-                AGAIN
-            };
-            if !known.read_at.plus(patience).has_passed(now) {
-                return Ok(Arc::clone(&known.keys));
-            }
+        let known = self.known();
+        if !known.is_due(kid, now) {
+            return known.outcome();
         }
-        match self.read().await {
-            Ok(keys) => {
-                let keys = Arc::new(keys);
-                *known = Some(Keys {
-                    read_at: now,
-                    keys: Arc::clone(&keys),
-                });
-                Ok(keys)
-            }
-            // what was known goes on to count while the gateway cannot be asked
-            Err(fault) => match &mut *known {
-                Some(known) => {
-                    known.read_at = now;
-                    tracing::warn!(%fault, "the gateway's keys cannot be read again");
-                    Ok(Arc::clone(&known.keys))
-                }
-                None => Err(fault),
+        // what is known goes on to count while somebody else reads
+        let _turn = match (self.reading.try_lock(), &known.keys) {
+            (Ok(turn), _) => turn,
+            (Err(_), Some(keys)) => return Ok(Arc::clone(keys)),
+            (Err(_), None) => self.reading.lock().await,
+        };
+        let known = self.known();
+        if !known.is_due(kid, now) {
+            return known.outcome();
+        }
+        let read = self.read().await;
+        let next = match read {
+            Ok(keys) => Known {
+                keys: Some(Arc::new(keys)),
+                fault: None,
+                asked_at: Some(now),
             },
-        }
+            // and while the gateway cannot be asked
+            Err(fault) => {
+                tracing::warn!(%fault, "the gateway's keys cannot be read");
+                Known {
+                    fault: Some(fault),
+                    asked_at: Some(now),
+                    ..known
+                }
+            }
+        };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = next.clone();
+        next.outcome()
+    }
+
+    fn known(&self) -> Known {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn read(&self) -> Result<Vec<Key>, Fault> {
@@ -173,6 +189,23 @@ impl Tokens {
         let set = answer.json::<KeySet>().ok().filter(|_| answer.status == 200);
         let set = set.ok_or_else(|| Fault::bad_gateway(format!("{jwks_uri} is no key set.")))?;
         Ok(set.keys.into_iter().take(MOST).filter_map(Key::read).collect())
+    }
+}
+
+impl Known {
+    /// Whether the keys have to be read, again or for the first time.
+    fn is_due(&self, kid: &str, now: Timestamp) -> bool {
+        let has = self
+            .keys
+            .as_ref()
+            .is_some_and(|keys| keys.iter().any(|key| key.kid == kid));
+        let patience = if has { FRESH } else { AGAIN };
+        self.asked_at.is_none_or(|at| at.plus(patience).has_passed(now))
+    }
+
+    fn outcome(self) -> Result<Arc<Vec<Key>>, Fault> {
+        let unread = || Fault::server("the gateway's keys were never read");
+        self.keys.ok_or_else(|| self.fault.unwrap_or_else(unread))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The address itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use mcp_gateway_client::{
@@ -194,7 +194,80 @@ async fn an_examination_ends_although_the_server_never_does() {
     let report = doctor::examine(&stand::http(), &site.at("/mcp"), &options)
         .await
         .unwrap();
-    assert!(ids(&report).contains(&"too-slow"), "{report:?}");
+    assert!(!report.complete, "{report:?}");
+    assert!(
+        report.notes[0].starts_with("Not everything was asked"),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_only_not_fast_has_no_fault_when_the_time_is_up() {
+    let site = stand::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(100));
+        None
+    });
+    let options = Options {
+        total: Duration::from_millis(650),
+        ..Options::default()
+    };
+    let report = doctor::examine(&stand::http(), &site.at("/mcp"), &options)
+        .await
+        .unwrap();
+    assert_eq!((ids(&report), report.ok), (vec![], true), "{report:?}");
+    assert_eq!((report.complete, report.notes.len()), (false, 1), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_path_is_no_login_page() {
+    let to = |place: &'static str| ("Location", place);
+    let site = stand::start(move |_, asked| match place(asked).1 {
+        "/" => Some(
+            HttpResponse::TemporaryRedirect()
+                .append_header(to("/old/mcp"))
+                .finish(),
+        ),
+        "/old/mcp" => Some(HttpResponse::Found().append_header(to("/mcp")).finish()),
+        _ => None,
+    });
+    let report = stand::examine(&site.at("/")).await;
+    assert_eq!(ids(&report), ["redirect"], "{report:?}");
+    assert_eq!(report.findings[0].seen.len(), 2, "{report:?}");
+    assert_eq!(report.examined, site.at("/mcp"));
+    assert_eq!(passing(&report), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_name_that_leads_inside_of_a_network_is_named_and_not_asked() {
+    fn lookup(name: &str) -> Vec<IpAddr> {
+        let is_inside = name == "a.evil.example.com";
+        vec![if is_inside { "127.0.0.1" } else { "1.1.1.1" }.parse().unwrap()]
+    }
+    let (url, pem) = with_certificate(
+        "mcp.example.com",
+        |_| (),
+        |base, asked| {
+            if !place(asked).1.starts_with(PRM) {
+                return healthy(base, asked);
+            }
+            let servers = json!(["https://a.evil.example.com:6379"]);
+            stand::resource(base, |it| it["authorization_servers"] = servers)
+        },
+    );
+    let http = http_with(|settings| {
+        settings.extra_roots = Some(pem.into_bytes());
+        settings.resolve = vec![("mcp.example.com".to_owned(), [127, 0, 0, 1].into())];
+    });
+    let options = Options {
+        lookup: Some(lookup),
+        ..Options::default()
+    };
+    let report = doctor::examine(&http, &url, &options).await.unwrap();
+    assert_eq!(ids(&report), ["internal-address"], "{report:?}");
+    assert!(
+        !report.steps.iter().any(|step| step.url.contains("evil")),
+        "{report:?}"
+    );
 }
 
 #[tokio::test]

@@ -74,6 +74,49 @@ async fn a_star_does_not_allow_the_authorization_header() {
 }
 
 #[tokio::test]
+async fn a_preflight_that_knows_one_revision_only_is_named_with_the_other() {
+    let before = "authorization, content-type, mcp-protocol-version, mcp-session-id, last-event-id";
+    let since = "authorization, content-type, mcp-protocol-version, mcp-method, mcp-name";
+    for (allowed, refused) in [
+        (
+            before,
+            "does not allow the headers mcp-method, mcp-name: clients of revision 2026-07-28 send them",
+        ),
+        (
+            since,
+            "does not allow the headers mcp-session-id, last-event-id: clients of revisions before 2026-07-28 send them",
+        ),
+        (
+            "authorization, content-type",
+            "does not allow the headers mcp-protocol-version, mcp-session-id, last-event-id, mcp-method, mcp-name",
+        ),
+    ] {
+        let report = only("cors-preflight", move |_, asked| {
+            let headers = ("Access-Control-Allow-Headers", allowed);
+            (place(asked) == ("OPTIONS", "/mcp")).then(|| open(204).append_header(headers).finish())
+        })
+        .await;
+        let seen = &report.findings[0].seen[0];
+        assert!(seen.ends_with(refused), "{seen}");
+        only_inspector_is_stopped(&report);
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_endpoint_without_cors_is_named_and_stops_nobody() {
+    let report = only("cors-endpoints", |base, asked| match place(asked).1 {
+        OAUTH => Some(super::stand::metadata(base, |it| {
+            it["revocation_endpoint"] = format!("{base}/revoke").into();
+        })),
+        "/revoke" => Some(site::json(400, &json!({"error": "invalid_client"}))),
+        _ => None,
+    })
+    .await;
+    assert_eq!(passing(&report).len(), 8, "{report:?}");
+    assert!(report.findings[0].seen[0].contains("/revoke"), "{report:?}");
+}
+
+#[tokio::test]
 async fn metadata_without_cors_is_named() {
     for document in [OAUTH, "/.well-known/oauth-protected-resource/mcp"] {
         let report = only("cors-metadata", move |base, asked| {

@@ -74,6 +74,35 @@ async fn a_server_that_looks_at_the_body_before_the_token_is_named() {
     only("wrong-status", answering(400)).await;
 }
 
+/// Whether a client of revision 2026-07-28 asks.
+fn is_modern(asked: &Asked) -> bool {
+    asked.header("mcp-method") == Some("server/discover")
+        && asked.header("mcp-protocol-version") == Some("2026-07-28")
+        && asked.body.contains("io.modelcontextprotocol/protocolVersion")
+}
+
+#[tokio::test]
+async fn a_server_that_asks_only_the_newest_revision_for_a_token_is_a_hint() {
+    for status in [400, 404] {
+        let report = only("only-2026-07-28", move |_, asked| {
+            (place(asked) == ("POST", "/mcp") && !is_modern(asked)).then(|| open(status).finish())
+        })
+        .await;
+        assert!(report.ok);
+        assert_eq!(passing(&report).len(), 7, "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_looks_at_the_revision_before_the_token_is_a_hint() {
+    let report = only("not-401-for-2026-07-28", |_, asked| {
+        is_modern(asked).then(|| open(400).json(json!({"error": {"code": -32022}})))
+    })
+    .await;
+    assert!(report.ok);
+    assert_eq!(passing(&report).len(), 8, "{report:?}");
+}
+
 #[tokio::test]
 async fn a_401_without_www_authenticate_is_named() {
     only("no-www-authenticate", |_, asked| {

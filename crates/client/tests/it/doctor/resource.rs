@@ -114,6 +114,41 @@ async fn a_resource_of_somebody_else_stops_everybody_who_reads_it() {
     assert_eq!(passing(&report), ["revision 2025-03-26"]);
 }
 
+/// A server whose challenge names the root's document, and whose document at its path is changed.
+fn changed_at_the_path(
+    change: fn(&mut serde_json::Value),
+) -> impl Fn(&str, &Asked) -> Option<HttpResponse> + Send + Sync + 'static {
+    move |base, asked| match place(asked).1 {
+        "/.well-known/oauth-protected-resource/mcp" => Some(resource(base, change)),
+        _ if is_first(asked) => Some(challenge(&format!("Bearer resource_metadata=\"{base}{PRM}\""))),
+        PRM => Some(resource(base, |_| ())),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_bad_document_where_only_claude_begins_stops_claude() {
+    let change = |it: &mut serde_json::Value| it["resource"] = "http://backend:8000/mcp".into();
+    let report = only("resource-mismatch", changed_at_the_path(change)).await;
+    assert_eq!(passing(&report).len(), 7, "{report:?}");
+    assert_eq!(report.clients[0].stopped_by, ["resource-mismatch"]);
+    let seen = &report.findings[0].seen[0];
+    assert!(
+        seen.contains("/.well-known/oauth-protected-resource/mcp is"),
+        "{seen}"
+    );
+}
+
+#[tokio::test]
+async fn a_document_that_names_another_issuer_elsewhere_is_named() {
+    let change = |it: &mut serde_json::Value| {
+        it["authorization_servers"] = serde_json::json!(["https://old.example.com"]);
+    };
+    let report = only("different-metadata", changed_at_the_path(change)).await;
+    assert_eq!(report.clients[0].stopped_by, ["different-metadata"]);
+    assert_eq!(passing(&report).len(), 7, "{report:?}");
+}
+
 #[tokio::test]
 async fn metadata_that_does_not_say_who_issues_tokens_is_named() {
     for servers in [serde_json::json!([]), serde_json::json!(null)] {

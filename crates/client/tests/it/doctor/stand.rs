@@ -82,7 +82,7 @@ pub(crate) fn healthy(base: &str, asked: &Asked) -> HttpResponse {
             .append_header(("Access-Control-Allow-Methods", "GET, POST, DELETE"))
             .append_header((
                 "Access-Control-Allow-Headers",
-                "authorization, content-type, mcp-protocol-version, mcp-session-id",
+                "authorization, content-type, mcp-protocol-version, mcp-session-id, last-event-id, mcp-method, mcp-name",
             ))
             .finish(),
         (_, "/mcp") if asked.header("authorization").is_some() => {

@@ -32,6 +32,9 @@ pub(crate) fn protected(asked: &Asked) -> HttpResponse {
         "/page" => HttpResponse::Ok()
             .content_type("text/html")
             .body("<script>alert(1)</script>"),
+        "/unchanged" => HttpResponse::NotModified()
+            .insert_header(("etag", "\"1\""))
+            .finish(),
         "/missing" => answer(404, &json!({ "code": "missing" })),
         "/broken" => HttpResponse::Ok().content_type("application/json").body("{"),
         "/large" => HttpResponse::Ok()
@@ -108,6 +111,9 @@ async fn what_mcp_needs_is_passed_on_and_nothing_that_tells_who_asks() {
         .header("Content-Type", "application/json")
         .header("Mcp-Session-Id", "session-1")
         .header("Mcp-Protocol-Version", "2025-11-25")
+        .header("Mcp-Method", "tools/call")
+        .header("Mcp-Name", "weather")
+        .header("Mcp-Param-Region", "us-west1")
         .body("{\"jsonrpc\":\"2.0\"}");
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["mcp-session-id"], "session-1");
@@ -121,6 +127,9 @@ async fn what_mcp_needs_is_passed_on_and_nothing_that_tells_who_asks() {
     assert_eq!(headers["authorization"], "Bearer access-1");
     assert_eq!(headers["mcp-session-id"], "session-1");
     assert_eq!(headers["mcp-protocol-version"], "2025-11-25");
+    assert_eq!(headers["mcp-method"], "tools/call");
+    assert_eq!(headers["mcp-name"], "weather");
+    assert_eq!(headers["mcp-param-region"], "us-west1");
     assert_eq!(headers["content-type"], "application/json");
     for name in headers.keys() {
         let is_private = name == "cookie" || name.starts_with("x-");
@@ -239,19 +248,26 @@ async fn a_body_that_is_too_large_is_not_passed_on() {
 async fn a_token_in_the_address_is_deprecated() {
     let (stage, authority) = logged_in().await;
     let mcp = format!("{}/mcp", authority.resource.url);
-    let deprecation = async |parameters: &[(&str, &str)]| {
+    let deprecation = async |parameters: &[(&str, &str)], status: u16| {
         let response = stage
             .request("1", Method::GET, "/access-resource", parameters)
             .send()
             .await
             .unwrap();
-        assert_eq!(response.status(), 200);
+        assert_eq!(response.status().as_u16(), status);
         response
             .headers()
             .get("deprecation")
             .map(|value| value.to_str().unwrap().to_owned())
     };
     let given = [("resource_url", mcp.as_str()), ("access_token", "access-1")];
-    assert_eq!(deprecation(&given).await.as_deref(), Some("@1795219200"));
-    assert_eq!(deprecation(&given[..1]).await, None);
+    assert_eq!(deprecation(&given, 200).await.as_deref(), Some("@1795219200"));
+    assert_eq!(deprecation(&given[..1], 200).await, None);
+    // however it is answered
+    let bad = [("resource_url", mcp.as_str()), ("access_token", "bad")];
+    assert_eq!(deprecation(&bad, 401).await.as_deref(), Some("@1795219200"));
+    assert_eq!(
+        deprecation(&given[1..], 400).await.as_deref(),
+        Some("@1795219200")
+    );
 }

@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use actix_web::HttpResponse;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use mcp_gateway_model::secret::Digest;
+use mcp_gateway_model::{clock::ManualClock, secret::Digest};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -30,6 +31,14 @@ pub(crate) struct Manner {
     pub(crate) refused: Vec<String>,
     /// Whether registered clients get no secret.
     pub(crate) public_clients: bool,
+    /// Whether a registration is answered with the documented members alone.
+    pub(crate) says_little: bool,
+    /// How clients have to prove themselves, if not in any way.
+    pub(crate) only: Option<&'static str>,
+    /// The id of every client.
+    pub(crate) client_id: Option<&'static str>,
+    /// Who moves the clock on while the token endpoint thinks, and how far.
+    pub(crate) thinks: Option<(Arc<ManualClock>, Duration)>,
 }
 
 #[derive(Default)]
@@ -126,7 +135,12 @@ impl State {
     fn register(&mut self, asked: &Asked) -> HttpResponse {
         let mut metadata: Value = serde_json::from_str(&asked.body).unwrap();
         self.clients += 1;
-        metadata["client_id"] = json!(format!("client-{}", self.clients));
+        let id = self.manner.client_id.map(ToOwned::to_owned);
+        let id = id.unwrap_or_else(|| format!("client-{}", self.clients));
+        if self.manner.says_little {
+            return json(200, &json!({ "client_id": id, "client_secret": SECRET }));
+        }
+        metadata["client_id"] = json!(id);
         metadata["registration_access_token"] = json!("of-nobodys-business");
         if self.manner.public_clients {
             metadata["token_endpoint_auth_method"] = json!("none");
@@ -158,7 +172,10 @@ impl State {
         if let Some((status, body)) = &self.manner.token_answer {
             return json(*status, body);
         }
-        if !self.manner.public_clients && !proves(asked) {
+        if let Some((clock, time)) = &self.manner.thinks {
+            clock.advance(*time);
+        }
+        if !self.manner.public_clients && !proves(asked, self.manner.only) {
             return json(401, &json!({"error": "invalid_client"}));
         }
         let field = |name: &str| field(asked, name).unwrap_or_default();
@@ -233,8 +250,8 @@ pub(crate) fn field(asked: &Asked, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// Whether the request is from a client with the secret.
-fn proves(asked: &Asked) -> bool {
+/// Whether the request is from a client with the secret, sent in the `only` way that counts.
+fn proves(asked: &Asked, only: Option<&str>) -> bool {
     let encoded: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
     let basic = asked
         .header("authorization")
@@ -242,7 +259,12 @@ fn proves(asked: &Asked) -> bool {
     let basic = basic.and_then(|text| STANDARD.decode(text).ok());
     let basic = basic.is_some_and(|text| {
         let text = String::from_utf8(text).unwrap();
-        text.starts_with("client-") && text.ends_with(&format!(":{encoded}"))
+        text.contains("client") && text.ends_with(&format!(":{encoded}"))
     });
-    basic || field(asked, "client_secret").as_deref() == Some(SECRET)
+    let posted = field(asked, "client_secret").as_deref() == Some(SECRET);
+    match only {
+        Some("client_secret_basic") => basic && !posted,
+        Some("client_secret_post") => posted && !basic,
+        _ => basic || posted,
+    }
 }

@@ -1,9 +1,16 @@
 //! `discover-resource`, `discover-auth-server`: fallbacks, and documents that must not be used.
 
-use actix_web::HttpResponse;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web::Bytes};
+use futures_util::stream;
 use serde_json::json;
 
-use super::stage::Stage;
+use super::{
+    authority::Authority,
+    stage::Stage,
+    steps::{begin, register},
+};
 use crate::support::site::{Site, empty, json as answer, page};
 
 #[actix_web::test]
@@ -109,4 +116,55 @@ async fn the_path_of_an_issuer_counts() {
         .get("1", "/discover-auth-server", &[("auth_server_url", &slash)])
         .await;
     assert_eq!(found.0, 502, "issuers are compared byte for byte");
+}
+
+#[actix_web::test]
+async fn a_login_begins_only_at_a_server_that_the_resource_names() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    let other = Authority::start();
+    let client = register(&stage, &other, "1").await;
+    let resource = authority.resource.url.as_str();
+    for scope in ["", "read"] {
+        let parameters = [
+            ("auth_server_url", other.server.url.as_str()),
+            ("client_id", client.as_str()),
+            ("resource", resource),
+            ("scope", scope),
+        ];
+        let (status, fault) = stage.get("1", "/start-authorization", &parameters).await;
+        assert_eq!(
+            (status, &fault["error"]),
+            (400, &json!("invalid_target")),
+            "{fault}"
+        );
+        let said = fault["error_description"].as_str().unwrap();
+        assert!(said.contains(&authority.server.url), "{said}");
+    }
+    // what says nothing of itself cannot be asked whom it trusts
+    let silent = Site::start(|_, _| empty(404));
+    let parameters = [
+        ("auth_server_url", other.server.url.as_str()),
+        ("client_id", client.as_str()),
+        ("resource", silent.url.as_str()),
+    ];
+    assert_eq!(stage.get("1", "/start-authorization", &parameters).await.0, 200);
+    assert_eq!(begin(&stage, &other, "1", &client).await.0, 200);
+}
+
+#[actix_web::test]
+async fn a_search_that_takes_too_long_is_given_up_as_a_whole() {
+    let stage = Stage::tuned(|settings| settings.limits.discovery = Duration::from_millis(300));
+    let site =
+        Site::start(|_, _| HttpResponse::Ok().streaming(stream::pending::<Result<Bytes, std::io::Error>>()));
+    for (path, name) in [
+        ("/discover-resource", "resource_url"),
+        ("/discover-auth-server", "auth_server_url"),
+    ] {
+        let (status, fault) = stage.get("1", path, &[(name, site.url.as_str())]).await;
+        assert_eq!(
+            (status, &fault["error"]),
+            (504, &json!("gateway_timeout")),
+            "{path}"
+        );
+    }
 }

@@ -1,10 +1,15 @@
 //! What the engines keep, and how: sealed, for a while, for one process or several.
 
+use std::time::Duration;
+
 use mcp_gateway_client::service::{
     settings::RedisSettings,
     store::{Rate, Store, StoreFault},
 };
-use mcp_gateway_model::secret::Secret;
+use mcp_gateway_model::{
+    clock::{Clock, SystemClock},
+    secret::Secret,
+};
 use mcp_gateway_store::testing::{RedisServer, RedisSetup};
 
 use super::{
@@ -24,6 +29,11 @@ async fn fill(store: &Store) {
         .put_grant(RESOURCE, &grant("octocat", "1"), later(9999), NOW)
         .await
         .unwrap();
+    store
+        .hand_out(RESOURCE, &grant("octocat", "1"), later(9999), NOW)
+        .await
+        .unwrap();
+    store.mark(NOW).await.unwrap();
     let rate = Rate::per_minute(10);
     assert_eq!(
         store.take_permit("requests octocat", rate, NOW).await.unwrap(),
@@ -50,8 +60,8 @@ async fn a_dump_of_redis_tells_neither_tokens_nor_whose_they_are() {
     let dump = server.dump();
     assert_eq!(
         dump.len(),
-        6,
-        "login, registration twice, grant, refresh token, permit"
+        11,
+        "login, registration, its client twice, grant, refresh token, three lists, schema, permit"
     );
     for (key, value) in dump {
         assert!(key.starts_with("mcpcl:"), "{key}");
@@ -108,8 +118,17 @@ async fn what_has_ended_is_swept_out_of_the_file() {
     fill(&store).await;
     assert_eq!(store.sweep(later(300)).await.unwrap(), 1, "the permit");
     assert_eq!(store.sweep(later(1201)).await.unwrap(), 1, "the login");
-    assert_eq!(store.sweep(later(10_000)).await.unwrap(), 4);
+    assert_eq!(
+        store.sweep(later(10_000)).await.unwrap(),
+        5,
+        "the grant, its refresh token, the registration and what leads to it"
+    );
     assert_eq!(store.sweep(later(10_000)).await.unwrap(), 0);
+    assert_eq!(
+        store.sweep(later(100 * 86_400 + 1)).await.unwrap(),
+        3,
+        "the lists of what there was"
+    );
 }
 
 #[tokio::test]
@@ -192,6 +211,46 @@ async fn what_a_newer_release_wrote_or_nobody_did_is_no_record() {
         let fault = store.grant(&user("octocat"), &names).await.unwrap_err();
         assert_eq!(fault == StoreFault::TooNew(2), is_newer, "{fault}");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_a_newer_release_marked_is_not_used() {
+    let server = RedisServer::start();
+    let store = redis(&server, &[KEY]);
+    store.mark(NOW).await.unwrap();
+    let mut connection = server.connection();
+    for (text, fault) in [
+        ("2", StoreFault::TooNew(2)),
+        ("x", StoreFault::Corrupt("mcpcl:schema".into())),
+    ] {
+        ::redis::cmd("SET")
+            .arg("mcpcl:schema")
+            .arg(text)
+            .exec(&mut connection)
+            .unwrap();
+        assert_eq!(store.mark(NOW).await.unwrap_err(), fault);
+        assert_eq!(store.check().await.unwrap_err(), fault);
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_should_know_about_redis_is_said() {
+    let now = SystemClock.now();
+    let plain = RedisServer::start();
+    let warnings = redis(&plain, &[KEY]).inspect(now).await.unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("appendonly"), "{warnings:?}");
+    let off = now.plus(Duration::from_secs(60));
+    let warnings = redis(&plain, &[KEY]).inspect(off).await.unwrap();
+    assert!(warnings[0].starts_with("Redis' clock is "), "{warnings:?}");
+    let forgetful = RedisServer::with(RedisSetup {
+        persistent: true,
+        settings: vec!["maxmemory-policy allkeys-lru".into()],
+        ..RedisSetup::default()
+    });
+    let warnings = redis(&forgetful, &[KEY]).inspect(now).await.unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("allkeys-lru"), "{warnings:?}");
 }
 
 #[tokio::test]

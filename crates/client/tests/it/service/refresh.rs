@@ -260,3 +260,45 @@ async fn a_refresh_token_belongs_into_the_form() {
     assert_eq!(response.headers()["deprecation"], "@1795219200");
     assert_eq!(response.status(), 200);
 }
+
+#[actix_web::test]
+async fn a_token_that_came_just_now_lasts_as_long_as_its_server_said() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    let thinks = Some((Arc::clone(&stage.clock), Duration::from_secs(8)));
+    authority.behave(|manner| manner.thinks = thinks);
+    let (client, tokens) = log_in(&stage, &authority, "1").await;
+    assert_eq!(tokens["expires_in"], 3600);
+    let parameters = [
+        ("refresh_token", "refresh-1"),
+        ("auth_server_url", authority.server.url.as_str()),
+        ("client_id", client.as_str()),
+    ];
+    let (_, tokens) = stage.post("1", "/refresh-token", &parameters).await;
+    assert_eq!(tokens["expires_in"], 3600);
+}
+
+#[actix_web::test]
+async fn a_caller_names_the_resource_that_its_tokens_are_for() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    let (client, _) = log_in(&stage, &authority, "1").await;
+    let resource = authority.resource.url.as_str();
+    let ask = async |user: &str, resource: &str| {
+        let parameters = [
+            ("refresh_token", "refresh-1"),
+            ("auth_server_url", authority.server.url.as_str()),
+            ("client_id", client.as_str()),
+            ("resource", resource),
+        ];
+        stage.post(user, "/refresh-token", &parameters).await
+    };
+    // what is kept is for its own resource
+    let (status, fault) = ask("1", "https://other.example.com").await;
+    assert_eq!((status, &fault["error"]), (400, &json!("invalid_target")));
+    let (status, fault) = ask("2", "no address").await;
+    assert_eq!((status, &fault["error"]), (400, &json!("invalid_target")));
+    assert_eq!(authority.asked_for("refresh_token"), 0);
+    // another user holds it: the service keeps nothing, and says what it is for
+    assert_eq!(ask("2", resource).await.0, 200);
+    let asked = authority.server.asked().pop().unwrap();
+    assert_eq!(field(&asked, "resource").as_deref(), Some(resource));
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ async fn ask(stage: &Stage, parameters: &[(&str, &str)], metadata: &Value) -> (u
 }
 
 #[actix_web::test]
-async fn the_same_request_finds_the_client_that_there_is() {
+async fn such_a_client_is_registered_once_whatever_its_name() {
     let (stage, authority) = (Stage::start(), Authority::start());
     let endpoint = format!("{}/register", authority.server.url);
     let parameters = [("registration_url", endpoint.as_str())];
@@ -30,7 +31,9 @@ async fn the_same_request_finds_the_client_that_there_is() {
     );
     let same = ask(&stage, &parameters, &json!({ "scope": "a", "client_name": "x" })).await;
     assert_eq!(same, first);
-    let other = ask(&stage, &parameters, &json!({ "client_name": "y" })).await;
+    let renamed = ask(&stage, &parameters, &json!({ "scope": "a", "client_name": "y" })).await;
+    assert_eq!(renamed, first);
+    let other = ask(&stage, &parameters, &json!({ "client_name": "x", "scope": "b" })).await;
     assert_eq!(other.1["client_id"], "client-2");
     let elsewhere = Authority::start();
     let endpoint = format!("{}/register", elsewhere.server.url);
@@ -172,26 +175,20 @@ async fn a_user_who_registers_too_much_waits() {
     let parameters = [("registration_url", endpoint.as_str())];
     for turn in 0..5 {
         assert_eq!(
-            ask(&stage, &parameters, &json!({ "client_name": turn.to_string() }))
+            ask(&stage, &parameters, &json!({ "scope": turn.to_string() }))
                 .await
                 .0,
             200
         );
     }
+    assert_eq!(ask(&stage, &parameters, &json!({ "scope": "6" })).await.0, 429);
     assert_eq!(
-        ask(&stage, &parameters, &json!({ "client_name": "6" })).await.0,
-        429
-    );
-    assert_eq!(
-        ask(&stage, &parameters, &json!({ "client_name": "1" })).await.0,
+        ask(&stage, &parameters, &json!({ "scope": "1" })).await.0,
         200,
         "it is there already"
     );
     stage.clock.advance(Duration::from_secs(180));
-    assert_eq!(
-        ask(&stage, &parameters, &json!({ "client_name": "6" })).await.0,
-        200
-    );
+    assert_eq!(ask(&stage, &parameters, &json!({ "scope": "6" })).await.0, 200);
 }
 
 #[actix_web::test]
@@ -215,4 +212,133 @@ async fn a_server_that_refuses_a_client_is_quoted() {
         let (status, fault) = ask(&stage, &[("registration_url", &endpoint)], &json!({})).await;
         assert_eq!((status, fault["error"].as_str().unwrap()), expected, "{fault}");
     }
+}
+
+#[actix_web::test]
+async fn requests_at_once_make_one_client() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    let endpoint = format!("{}/register", authority.server.url);
+    let parameters = [("registration_url", endpoint.as_str())];
+    let metadata = json!({ "scope": "a" });
+    let answers = join_all((0..5).map(|_| ask(&stage, &parameters, &metadata))).await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    let lines = authority.server.lines();
+    let made = lines.iter().filter(|line| *line == "POST /register").count();
+    assert_eq!(made, 1);
+}
+
+/// Registers with this metadata, and logs in; answers what the callback does.
+async fn log_in_with(stage: &Stage, authority: &Authority, metadata: &Value) -> u16 {
+    let endpoint = format!("{}/register", authority.server.url);
+    let (_, client) = ask(stage, &[("registration_url", &endpoint)], metadata).await;
+    let (_, begun) = begin(stage, authority, "1", client["client_id"].as_str().unwrap()).await;
+    let back = authority
+        .allow(begun["authorization_url"].as_str().unwrap())
+        .await;
+    come_back(stage, "1", &back).await.0
+}
+
+#[actix_web::test]
+async fn a_client_proves_itself_as_it_was_registered_although_the_answer_does_not_say_how() {
+    for method in ["client_secret_post", "client_secret_basic"] {
+        let (stage, authority) = (Stage::start(), Authority::start());
+        authority.behave(|manner| {
+            manner.says_little = true;
+            manner.only = Some(method);
+        });
+        let metadata = json!({ "token_endpoint_auth_method": method });
+        assert_eq!(log_in_with(&stage, &authority, &metadata).await, 200, "{method}");
+    }
+}
+
+#[actix_web::test]
+async fn a_client_that_was_registered_without_saying_how_proves_itself_as_the_server_lists() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    authority.behave(|manner| {
+        manner.says_little = true;
+        manner.only = Some("client_secret_post");
+        manner.metadata = json!({ "token_endpoint_auth_methods_supported": ["none", "client_secret_post"] });
+    });
+    assert_eq!(log_in_with(&stage, &authority, &json!({})).await, 200);
+}
+
+#[actix_web::test]
+async fn nobody_replaces_a_client_of_the_same_name_that_others_use() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    authority.behave(|manner| manner.client_id = Some("the-client"));
+    let client = register(&stage, &authority, "1").await;
+    // another user, as a public client
+    let endpoint = format!("{}/register", authority.server.url);
+    authority.behave(|manner| manner.public_clients = true);
+    let metadata = json!({ "token_endpoint_auth_method": "none" });
+    let request = stage
+        .request(
+            "2",
+            Method::POST,
+            "/register-client",
+            &[("registration_url", &endpoint)],
+        )
+        .json(&metadata);
+    assert_eq!(told(request.send().await.unwrap()).await.0, 200);
+    authority.behave(|manner| manner.public_clients = false);
+    // the one who registered, and one who only names the client
+    for user in ["1", "3"] {
+        let (_, begun) = begin(&stage, &authority, user, &client).await;
+        let back = authority
+            .allow(begun["authorization_url"].as_str().unwrap())
+            .await;
+        assert_eq!(come_back(&stage, user, &back).await.0, 200, "{user}");
+    }
+}
+
+#[actix_web::test]
+async fn a_secret_whose_server_is_not_known_is_for_its_user_alone() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    // nothing above the endpoint says that it is its own
+    authority.behave(|manner| manner.metadata = json!({ "registration_endpoint": null }));
+    let client = register(&stage, &authority, "1").await;
+    authority.behave(|manner| manner.metadata = Value::Null);
+    for (user, is_known) in [("1", true), ("2", false)] {
+        let (_, begun) = begin(&stage, &authority, user, &client).await;
+        let back = authority
+            .allow(begun["authorization_url"].as_str().unwrap())
+            .await;
+        let status = come_back(&stage, user, &back).await.0;
+        assert_eq!(status == 200, is_known, "{user}: {status}");
+        let mut tokens = authority.server.asked().into_iter().rev();
+        let asked = tokens.find(|asked| asked.path == "/token").unwrap();
+        assert_eq!(asked.header("authorization").is_some(), is_known, "{user}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_too_long_to_be_kept_is_refused() {
+    let (stage, authority) = (Stage::start(), Authority::start());
+    let site = crate::support::site::Site::start(|_, _| {
+        crate::support::site::json(201, &json!({ "client_id": "x".repeat(5000) }))
+    });
+    let endpoint = format!("{}/register", site.url);
+    let (status, fault) = ask(&stage, &[("registration_url", &endpoint)], &json!({})).await;
+    assert_eq!(status, 502);
+    assert!(
+        fault["error_description"].as_str().unwrap().contains("client_id"),
+        "{fault}"
+    );
+
+    let client = register(&stage, &authority, "1").await;
+    let (_, begun) = begin(&stage, &authority, "1", &client).await;
+    let back = authority
+        .allow(begun["authorization_url"].as_str().unwrap())
+        .await;
+    let answer = json!({ "access_token": "x".repeat(17_000), "token_type": "Bearer" });
+    authority.behave(|manner| manner.token_answer = Some((200, answer)));
+    let (status, fault) = come_back(&stage, "1", &back).await;
+    assert_eq!(status, 502);
+    assert!(
+        fault["error_description"]
+            .as_str()
+            .unwrap()
+            .contains("access_token"),
+        "{fault}"
+    );
 }

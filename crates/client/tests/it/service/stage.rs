@@ -74,8 +74,13 @@ impl Stage {
 
     /// The service, if it waits for an answer no longer than half a second.
     pub(crate) fn impatient() -> Self {
+        Self::tuned(|settings| settings.http.call = Duration::from_millis(500))
+    }
+
+    /// The service with settings that no operator has.
+    pub(crate) fn tuned(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::read(written(), WrittenSecrets::default()).unwrap();
-        settings.http.call = Duration::from_millis(500);
+        change(&mut settings);
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         Self::run(settings, memory(), clock)
     }

@@ -6,10 +6,18 @@ use mcp_gateway_client::service::{
     settings::RedisSettings,
     store::{Rate, Returned, Store},
 };
-use mcp_gateway_model::secret::{Digest, Secret};
+use mcp_gateway_model::secret::Secret;
 use mcp_gateway_store::testing::RedisServer;
 
-use super::samples::{KEY, NOW, RESOURCE, grant, later, login, registration, secrets, state, user};
+use super::{
+    registrations::{
+        a_client_is_found_by_the_name_that_a_user_gave_it_whatever_others_register,
+        a_forgotten_registration_is_gone, a_registration_is_claimed_by_one_of_many_until_it_is_given_back,
+        a_registration_is_found_by_what_was_asked_for_and_by_its_client,
+        a_registration_whose_secret_has_ended_is_none,
+    },
+    samples::{KEY, NOW, RESOURCE, grant, later, login, secrets, state, user},
+};
 
 fn memory() -> Arc<Store> {
     Arc::new(Store::in_memory(&secrets(&[KEY])).unwrap())
@@ -67,11 +75,17 @@ contract!(
     a_registration_is_found_by_what_was_asked_for_and_by_its_client,
     a_registration_whose_secret_has_ended_is_none,
     a_forgotten_registration_is_gone,
+    a_client_is_found_by_the_name_that_a_user_gave_it_whatever_others_register,
+    a_registration_is_claimed_by_one_of_many_until_it_is_given_back,
+    what_one_user_has_too_much_of_takes_the_place_of_the_oldest,
+    a_store_is_marked_once_and_stays_usable,
     a_burst_of_permits_passes_and_then_one_an_interval,
 );
 
 /// What 32 tasks at once answer.
-async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(job: impl Fn() -> F) -> Vec<T> {
+pub(crate) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    job: impl Fn() -> F,
+) -> Vec<T> {
     let tasks: Vec<_> = (0..32).map(|_| tokio::spawn(job())).collect();
     let mut answers = Vec::new();
     for task in tasks {
@@ -235,12 +249,13 @@ async fn a_refresh_token_leads_its_user_to_the_grant_also_after_it_was_used(stor
         .await
         .unwrap()
         .unwrap();
-    assert!(
-        store
-            .replace_grant(&held, &grant("octocat", "2"), later(9999), NOW)
-            .await
-            .unwrap()
-    );
+    store
+        .hand_out(RESOURCE, &held.grant, later(9999), NOW)
+        .await
+        .unwrap();
+    let next = grant("octocat", "2");
+    assert!(store.replace_grant(&held, &next, later(9999), NOW).await.unwrap());
+    store.hand_out(RESOURCE, &next, later(9999), NOW).await.unwrap();
     for token in ["refresh-1", "refresh-2"] {
         let name = store.refreshed_by(&user("octocat"), token).await.unwrap();
         assert_eq!(name.as_deref(), Some(RESOURCE), "{token}");
@@ -254,67 +269,59 @@ async fn a_refresh_token_leads_its_user_to_the_grant_also_after_it_was_used(stor
     );
 }
 
-async fn a_registration_is_found_by_what_was_asked_for_and_by_its_client(store: Arc<Store>) {
-    let made = registration(None);
-    store.put_registration(&made, later(9999), NOW).await.unwrap();
-    assert_eq!(
-        store.registration(&made.request, NOW).await.unwrap().as_ref(),
-        Some(&made)
-    );
-    let found = store.client(&made.endpoint, &made.client_id, NOW).await.unwrap();
-    assert_eq!(found.as_ref(), Some(&made));
-    assert!(
-        store
-            .registration(&Digest::of(b"else"), NOW)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    let elsewhere = store
-        .client("https://evil.com/register", &made.client_id, NOW)
+async fn what_one_user_has_too_much_of_takes_the_place_of_the_oldest(store: Arc<Store>) {
+    let name = |index: usize| format!("https://mcp.example.com/{index}");
+    store
+        .put_grant(
+            "https://mcp.example.com/0",
+            &grant("hubot", "1"),
+            later(9999),
+            NOW,
+        )
         .await
         .unwrap();
-    assert!(elsewhere.is_none());
+    for index in 0..203 {
+        let given = grant("octocat", &index.to_string());
+        store
+            .put_grant(&name(index), &given, later(9999), NOW)
+            .await
+            .unwrap();
+        store
+            .hand_out(&name(index), &given, later(9999), NOW)
+            .await
+            .unwrap();
+    }
+    for (index, is_there) in [(0, false), (2, false), (3, true), (202, true)] {
+        let held = store.grant(&user("octocat"), &[name(index)]).await.unwrap();
+        assert_eq!(held.is_some(), is_there, "{index}");
+        let token = format!("refresh-{index}");
+        let led = store.refreshed_by(&user("octocat"), &token).await.unwrap();
+        assert_eq!(led.is_some(), is_there, "{index}");
+    }
+    assert!(store.grant(&user("hubot"), &[name(0)]).await.unwrap().is_some());
+    // what is gone by itself makes room
+    let held = store
+        .grant(&user("octocat"), &[name(100)])
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(store.forget_grant(&held, NOW).await.unwrap());
+    store
+        .put_grant(&name(300), &grant("octocat", "300"), later(9999), NOW)
+        .await
+        .unwrap();
+    assert!(store.grant(&user("octocat"), &[name(3)]).await.unwrap().is_some());
 }
 
-async fn a_registration_whose_secret_has_ended_is_none(store: Arc<Store>) {
-    let made = registration(Some(later(60)));
-    store.put_registration(&made, later(9999), NOW).await.unwrap();
-    assert!(
-        store
-            .registration(&made.request, later(59))
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert!(
-        store
-            .registration(&made.request, later(60))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        store
-            .client(&made.endpoint, &made.client_id, later(60))
-            .await
-            .unwrap()
-            .is_none()
-    );
-}
-
-async fn a_forgotten_registration_is_gone(store: Arc<Store>) {
-    let made = registration(None);
-    store.put_registration(&made, later(9999), NOW).await.unwrap();
-    store.forget_registration(&made.request, NOW).await.unwrap();
-    assert!(store.registration(&made.request, NOW).await.unwrap().is_none());
-    assert!(
-        store
-            .client(&made.endpoint, &made.client_id, NOW)
-            .await
-            .unwrap()
-            .is_none()
-    );
+async fn a_store_is_marked_once_and_stays_usable(store: Arc<Store>) {
+    store.check().await.unwrap();
+    at_once(|| {
+        let store = Arc::clone(&store);
+        async move { store.mark(NOW).await.unwrap() }
+    })
+    .await;
+    store.mark(NOW).await.unwrap();
+    store.check().await.unwrap();
 }
 
 async fn a_burst_of_permits_passes_and_then_one_an_interval(store: Arc<Store>) {

@@ -1,8 +1,11 @@
-//! Who refreshes a grant: one at a time, in whatever process.
+//! Who refreshes a grant, or registers a client: one at a time, in whatever process.
 
 use std::time::Duration;
 
-use mcp_gateway_model::{clock::Timestamp, secret::random_text};
+use mcp_gateway_model::{
+    clock::Timestamp,
+    secret::{Digest, random_text},
+};
 
 use super::{
     Held, Store, StoreFault,
@@ -10,10 +13,10 @@ use super::{
     number,
 };
 
-/// How long one process may take to refresh a grant before another one tries.
-const REFRESH_CLAIM: Duration = Duration::from_secs(30);
+/// How long one process may take before another one tries.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The right to refresh a grant, for a while.
+/// The right to do something, for a while.
 #[derive(Debug)]
 pub struct Claim {
     key: String,
@@ -27,7 +30,23 @@ impl Store {
     /// # Errors
     /// As [`Store::check`].
     pub async fn claim_refresh(&self, held: &Held, now: Timestamp) -> Result<Option<Claim>, StoreFault> {
-        let key = format!("{}:refresh", held.key);
+        self.claim(format!("{}:refresh", held.key), now).await
+    }
+
+    /// Takes on the registration of the client that `request` asks for, in the same way.
+    ///
+    /// # Errors
+    /// As [`Store::check`].
+    pub async fn claim_registration(
+        &self,
+        request: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<Claim>, StoreFault> {
+        let key = self.key("registration", &[&request.to_string(), "claim"]);
+        self.claim(key, now).await
+    }
+
+    async fn claim(&self, key: String, now: Timestamp) -> Result<Option<Claim>, StoreFault> {
         let before = self.engine.get(std::slice::from_ref(&key)).await?.pop().flatten();
         if before
             .as_deref()
@@ -36,7 +55,7 @@ impl Store {
         {
             return Ok(None);
         }
-        let ends = now.plus(REFRESH_CLAIM);
+        let ends = now.plus(PATIENCE);
         // two that claim in the same millisecond must not take each other's for their own
         let raw = format!("{} {}", ends.millis(), random_text::<9>()).into_bytes();
         let value = Value {
@@ -47,7 +66,7 @@ impl Store {
         Ok(is_ours.then_some(Claim { key, raw }))
     }
 
-    /// Gives the right to refresh back.
+    /// Gives a right back.
     ///
     /// # Errors
     /// As [`Store::check`].
