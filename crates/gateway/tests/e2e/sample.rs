@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     browser::drive,
+    traefik::Front,
     world::{Layout, World},
 };
 
@@ -108,10 +109,9 @@ impl Events {
     }
 }
 
-#[tokio::test]
-async fn each_piece_of_a_long_answer_arrives_before_the_server_makes_the_next() {
-    let world = World::start(Layout::Apart(1)).await;
-    let (http, token) = (world.http(), token(&world, "read"));
+/// Takes a long answer, whose server makes each piece only when the one before was acknowledged.
+async fn takes_piece_by_piece(world: &World) {
+    let (http, token) = (world.http(), token(world, "read"));
     let session = Session {
         http: &http,
         url: world.mcp_url(),
@@ -122,7 +122,7 @@ async fn each_piece_of_a_long_answer_arrives_before_the_server_makes_the_next() 
     let held = json!({ "name": "long", "pieces": PIECES });
     let mut events = Events::of(session.call(1, "hold", &held).await);
     for piece in 0..PIECES {
-        // the server makes the next piece only when this one is acknowledged: a proxy that waited for more would wait for ever
+        // a proxy that waited for more than this would wait for ever
         let progress = events.next().await.unwrap();
         assert_eq!(progress["method"], "notifications/progress", "{progress}");
         assert_eq!(
@@ -140,6 +140,17 @@ async fn each_piece_of_a_long_answer_arrives_before_the_server_makes_the_next() 
         (&json!(1), &json!(false))
     );
     assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn each_piece_of_a_long_answer_arrives_before_the_server_makes_the_next() {
+    takes_piece_by_piece(&World::start(Layout::Apart(1)).await).await;
+}
+
+#[tokio::test]
+async fn answers_come_piece_by_piece_where_bodies_of_requests_are_read_too() {
+    let rules = "rule = [{ tools = [\"hold\", \"release\"], scopes = [\"read\"] }]";
+    takes_piece_by_piece(&World::governed(Layout::Serve, rules, Front::WithBodies).await).await;
 }
 
 #[tokio::test]
