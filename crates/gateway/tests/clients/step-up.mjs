@@ -1,10 +1,10 @@
 // The official TypeScript SDK with a token that is not enough for a tool: it asks the person for more, and calls again.
-// Usage: step-up.mjs <MCP URL> [user]
+// Usage: step-up.mjs <MCP URL> [user] [tool] [its arguments, as JSON]
 import { createServer } from "node:http";
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from "@modelcontextprotocol/client";
 import { openBrowser, walk } from "./browser.mjs";
 
-const [mcpUrl, user = "octocat"] = process.argv.slice(2);
+const [mcpUrl, user = "octocat", name = "release", given = '{ "name": "x" }'] = process.argv.slice(2);
 
 // the client's own loopback listener
 const answers = [];
@@ -63,7 +63,7 @@ async function authorized(act) {
 try {
   await authorized((client) => client.callTool({ name: "whoami", arguments: {} }));
   const first = kept.tokens.scope;
-  const result = await authorized((client) => client.callTool({ name: "release", arguments: { name: "x" } }));
+  const result = await authorized((client) => client.callTool({ name, arguments: JSON.parse(given) }));
   console.log(JSON.stringify({ first, asked: asked.at(-1), last: kept.tokens.scope, times: asked.length, result: result.content }));
 } finally {
   await browser.close();

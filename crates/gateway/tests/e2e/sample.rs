@@ -171,6 +171,18 @@ async fn the_typescript_sdk_speaks_the_older_transport_through_the_gateway() {
 }
 
 #[tokio::test]
+async fn a_client_whose_token_is_not_enough_for_a_tool_asks_for_more_and_calls_again() {
+    let world = World::start(Layout::Apart(1)).await;
+    let create = json!({ "name": "after stepping up", "value": 1 }).to_string();
+    let arguments = [&world.mcp_url(), "octocat", "create_data", &create];
+    let seen = drive(Some(&world), "step-up.mjs", &arguments).await;
+    assert_eq!(seen["first"], "offline_access read", "{seen}");
+    assert_eq!(seen["last"], "offline_access read write", "{seen}");
+    assert_eq!(seen["times"], 2, "{seen}");
+    assert!(seen["result"].to_string().contains("after stepping up"), "{seen}");
+}
+
+#[tokio::test]
 async fn the_rest_api_knows_its_users_by_what_the_gateway_says_and_by_nothing_else() {
     let world = World::start(Layout::Apart(1)).await;
     let http = world.http();

@@ -1,4 +1,4 @@
-//! What a message needs before it is served: where the server stands alone, a client without a token gets a 401 and one without
+//! What a message needs before it is served: a client without a token gets a 401 where the server stands alone, and one without
 //! enough scopes a 403, so that it can log in and ask for more. A tool's error inside of a 200 tells it neither.
 
 use serde_json::Value;

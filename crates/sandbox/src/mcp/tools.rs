@@ -52,7 +52,7 @@ impl Tools {
         }
     }
 
-    /// Who is calling `tool`, if they may.
+    /// Who is calling `tool`, if they may. The gate has asked already, but it reads messages with a parser of its own.
     fn allowed<'c>(
         &self,
         context: &'c RequestContext<RoleServer>,

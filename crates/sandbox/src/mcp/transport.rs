@@ -47,14 +47,15 @@ pub(super) async fn relay(request: HttpRequest, body: Bytes, server: Data<Sample
     outbound(answer).await
 }
 
-/// Who is calling. Behind the gateway every tool answers for itself; alone, clients are told by a status what they lack.
+/// Who is calling, if they may. Whoever lacks something is told by a status, so that a client can log in or ask for more; behind the
+/// gateway, where no status helps somebody whom it does not name, each tool answers for itself.
 pub(super) async fn admitted(
     request: &HttpRequest,
     body: &[u8],
     protection: &Protection,
 ) -> Result<Option<Caller>, Refusal> {
     let caller = protection.caller(request).await?;
-    if let Protection::Alone(_) = protection {
+    if caller.is_some() || matches!(protection, Protection::Alone(_)) {
         protection.admit(request, caller.as_ref(), &gate::needs(body))?;
     }
     Ok(caller)

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::sample::{OCTOCAT, Sample, problem};
+use crate::sample::{OCTOCAT, Person, Sample, problem};
 
 const CALL: &str = "/mcp/v1/tools/call";
 
@@ -96,6 +96,12 @@ async fn what_is_wrong_with_a_call_is_said() {
             "{sent}: {problem}"
         );
     }
+    let reader = Person("583231", "read");
+    let lacking = sample
+        .ask_as(reader, Method::POST, CALL)
+        .json(&json!({ "name": "create_data" }));
+    let lacking = problem(lacking.send().await.unwrap(), 403).await;
+    assert_eq!(lacking["scopes"], json!(["write"]));
     let request = || sample.ask_as(OCTOCAT, Method::POST, CALL).body("{\"name\": ");
     problem(request().send().await.unwrap(), 415).await;
     problem(

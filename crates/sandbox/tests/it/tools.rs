@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    sample::{OCTOCAT, Sample},
+    sample::{OCTOCAT, Sample, problem},
     session::{Session, result},
 };
 
@@ -103,22 +103,25 @@ async fn tools_and_the_rest_api_show_the_same_data() {
 }
 
 #[tokio::test]
-async fn a_missing_scope_is_an_error_of_the_tool_that_names_it() {
+async fn a_missing_scope_is_a_challenge_that_names_it_and_a_missing_user_an_error_of_the_tool() {
     let session = Session::open("2025-11-25").await;
-    for (tool, arguments, scope) in [
-        ("get_user_profile", json!({}), "read"),
-        ("get_data", json!({}), "read"),
-        ("create_data", json!({ "name": "a", "value": 1 }), "write"),
-        ("update_data", json!({ "item_id": "a", "value": 1 }), "write"),
-        ("delete_data", json!({ "item_id": "a" }), "write"),
+    for (tool, arguments, scope, lower) in [
+        ("get_user_profile", json!({}), "read", ""),
+        ("get_data", json!({}), "read", ""),
+        ("create_data", json!({ "name": "a", "value": 1 }), "write", "read"),
+        (
+            "update_data",
+            json!({ "item_id": "a", "value": 1 }),
+            "write",
+            "read",
+        ),
+        ("delete_data", json!({ "item_id": "a" }), "write", "read"),
     ] {
-        let lower = if scope == "write" { "read" } else { "" };
-        let refused = call(&session, lower, tool, &arguments).await;
-        assert_eq!(refused["isError"], true, "{tool}");
-        assert!(
-            text(&refused).contains(&format!("needs the scope \"{scope}\"")),
-            "{refused}"
-        );
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+        let call = session.tool(tool, &arguments).header("X-User-Id", "583231");
+        let refused = call.header("X-Auth-Scope", lower).send().await.unwrap();
+        assert_eq!(refused.headers()["www-authenticate"], challenge, "{tool}");
+        assert_eq!(problem(refused, 403).await["scopes"], json!([scope]));
         let nobody = result(session.tool(tool, &arguments).send().await.unwrap()).await;
         assert_eq!(nobody["isError"], true, "{tool}");
         assert!(text(&nobody).contains("behind a gateway"), "{nobody}");
