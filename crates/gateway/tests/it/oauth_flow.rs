@@ -16,7 +16,7 @@ use crate::support::{
     agent::Agent,
     relay::{Asked, Fault, Relay},
     run::{Ended, command, end},
-    server::{Server, client, free_port},
+    server::{Server, client, eventually, free_port},
     stage::{Stage, issuer},
 };
 
@@ -111,6 +111,8 @@ async fn every_step_goes_well_against_dev_and_nothing_is_left() {
     for event in ["client_registered", "token_issued", "token_refreshed", "revoked"] {
         assert_eq!(events(&server, event), 1, "{event}");
     }
+    // its host alone, as the memory service's own script was given it
+    let url = issuer(server.port);
     let ended = run(&["--auto", "--json", "--user", "hubot", "--scope", "read", &url]).await;
     let report = ended.json();
     assert_eq!((ended.code, &report["ok"]), (0, &true.into()), "{report}");
@@ -192,6 +194,33 @@ async fn who_interrupts_it_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn who_stops_reading_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = dev(directory.path()).await;
+    let mut script = flow(&["--auto", &format!("{}/mcp", issuer(server.port))]);
+    let mut script = script
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(script.stdout.take().unwrap()).lines();
+    assert!(
+        lines
+            .next_line()
+            .await
+            .unwrap()
+            .unwrap()
+            .starts_with("ok     challenge")
+    );
+    drop(lines);
+    let output = script.wait_with_output().await.unwrap();
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && complaints.is_empty(), "{complaints}");
+    assert_eq!(events(&server, "client_removed"), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn wrong_usage_and_help_have_their_exit_codes() {
     for wrong in [
         &[][..],
@@ -253,6 +282,43 @@ async fn a_terminal_sees_colours_unless_it_says_that_it_wants_none() {
             ended.stdout
         );
     }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_named_with_the_way_out() {
+    let stage = Stage::new();
+    let (directory, port) = (stage.directory.path(), free_port());
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    std::fs::write(directory.join("cert.pem"), certificate).unwrap();
+    std::fs::write(directory.join("key.pem"), key.serialize_pem()).unwrap();
+    let mut serve = command(directory);
+    serve
+        .args(["serve", "--port", &port.to_string()])
+        .envs(stage.operator(port))
+        .envs([
+            ("MCP_HTTPS_ENABLED", "true"),
+            ("MCP_SSL_CERT_FILE", "cert.pem"),
+            ("MCP_SSL_KEY_FILE", "key.pem"),
+        ])
+        .env("MCP_OAUTH_ISSUER", format!("https://localhost:{port}"));
+    let server = Server::spawn(serve, directory, port);
+    let url = format!("https://localhost:{port}/mcp");
+    eventually("https", async || client().get(&url).send().await.ok()).await;
+    let distrusted = run(&[&url]).await.stdout;
+    assert!(
+        distrusted.contains("CERTIFICATE_VERIFY_FAILED") && distrusted.contains("--ca-file"),
+        "{distrusted}"
+    );
+    let file = directory.join("cert.pem");
+    let trusted = run(&["--ca-file", file.to_str().unwrap(), &url]).await.stdout;
+    // it is the gateway itself, with nothing protected in front of it
+    assert!(
+        trusted.starts_with("FAILED challenge") && trusted.contains("answered 404 without a token"),
+        "{trusted}"
+    );
+    server.stop().await;
 }
 
 /// A gateway behind a relay.
