@@ -165,7 +165,10 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
-        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        .map_err(|error| {
+            let file = path.display();
+            format!("{file} cannot be read: {error}; put it there, and let the gateway's user read it")
+        })?;
     Ok(bytes)
 }
 
