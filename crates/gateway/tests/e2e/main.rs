@@ -11,6 +11,7 @@ mod clients;
 mod clients_matrix;
 mod command_line;
 mod conformance;
+mod curl_lines;
 mod devices;
 mod doctor;
 mod documents;

@@ -16,13 +16,20 @@ pub(crate) struct Dev {
 impl Dev {
     /// Starts it with nothing but a port, and waits until it is ready.
     pub(crate) async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
         let port = free_port();
+        Self::run(port, |command| command.args(["--port", &port.to_string()])).await
+    }
+
+    /// Starts it with these settings, which have the issuer on `port`.
+    pub(crate) async fn with(settings: &[(&str, String)], port: u16) -> Self {
+        let settings = settings.iter().map(|(name, value)| (name, value));
+        Self::run(port, |command| command.envs(settings)).await
+    }
+
+    async fn run(port: u16, add: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-oauth-gateway"));
-        command
-            .env_clear()
-            .current_dir(&directory)
-            .args(["dev", "--port", &port.to_string()]);
+        add(command.env_clear().current_dir(&directory).arg("dev"));
         let process = Process::start(&mut command, directory.path(), "dev");
         let process = process.ready(&format!("http://127.0.0.1:{port}/readyz")).await;
         Self {

@@ -1,0 +1,149 @@
+//! The tables of `docs/guides/curl.md`, line by line: curl runs each as it is written, and is answered as its row says.
+
+mod answer;
+mod table;
+
+use std::{collections::BTreeMap, fs, path::Path, process::Stdio};
+
+use tokio::process::Command;
+
+use crate::support::{
+    dev::Dev,
+    process::free_port,
+    traefik::DOMAIN,
+    world::{Ground, Layout, Settings, World},
+};
+use answer::{Answer, Expected};
+use table::{Table, settings};
+
+/// Where a line is run: what stands for the addresses in it, and what earlier lines were answered.
+struct Shell<'a> {
+    directory: &'a Path,
+    addresses: Vec<(&'static str, String)>,
+    variables: BTreeMap<&'static str, String>,
+}
+
+/// What a line leaves to whoever runs it, and the member of an earlier answer that it is.
+const PLACEHOLDERS: [(&str, &str); 3] = [
+    ("YOUR_CLIENT_ID", "client_id"),
+    ("YOUR_CLIENT_SECRET", "client_secret"),
+    ("YOUR_ACCESS_TOKEN", "access_token"),
+];
+
+impl<'a> Shell<'a> {
+    /// Finds every host on this machine, at the port in its address, and trusts `authority`.
+    fn new(directory: &'a Path, authority: Option<&Path>, addresses: Vec<(&'static str, String)>) -> Self {
+        let mut options = vec![
+            "silent".to_owned(),
+            "include".to_owned(),
+            "max-time = 20".to_owned(),
+            "noproxy = \"*\"".to_owned(),
+            "connect-to = \"::127.0.0.1:\"".to_owned(),
+        ];
+        options.extend(authority.map(|file| format!("cacert = \"{}\"", file.display())));
+        fs::write(directory.join(".curlrc"), options.join("\n")).unwrap();
+        Self {
+            directory,
+            addresses,
+            variables: BTreeMap::new(),
+        }
+    }
+
+    /// The line with addresses and answers filled in.
+    fn filled_in(&self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (from, to) in &self.addresses {
+            line = line.replace(from, to);
+        }
+        for (placeholder, member) in PLACEHOLDERS {
+            if let Some(value) = self.variables.get(member) {
+                line = line.replace(placeholder, value);
+            }
+        }
+        line
+    }
+
+    /// Runs a line, and keeps of the answer what later lines need.
+    async fn run(&mut self, line: &str) -> Answer {
+        let line = self.filled_in(line);
+        assert!(
+            !line.contains("YOUR_"),
+            "no earlier line was answered with it: {line}"
+        );
+        let output = Command::new("/bin/sh")
+            .args(["-c", &line])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("CURL_HOME", self.directory)
+            .envs(&self.variables)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {} {errors}", output.status);
+        let answer = Answer::parse(&String::from_utf8(output.stdout).unwrap());
+        for (_, member) in PLACEHOLDERS {
+            if let Some(value) = answer.body[member].as_str() {
+                self.variables.insert(member, value.to_owned());
+            }
+        }
+        answer
+    }
+
+    /// Runs every line of a table, and compares the answers with one of its columns.
+    async fn check(&mut self, table: &Table, column: &str) {
+        for row in &table.rows {
+            let answer = self.run(&row.line).await;
+            let cell = self.filled_in(row.cell(column));
+            if let Err(difference) = Expected::parse(&cell).compare(&answer) {
+                panic!("{column}: {}\n{difference}\n{answer:?}", row.line);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_line_of_the_demo_is_answered_as_the_page_says_where_the_server_protects_itself() {
+    let [issuer, server] = [free_port(), free_port()];
+    let mapped = |text: &str| {
+        let text = text.replace("5000", &issuer.to_string());
+        text.replace("5001", &server.to_string())
+    };
+    let settings: Vec<_> = settings("The demo", 0)
+        .into_iter()
+        .map(|(name, value)| (name, mapped(value)))
+        .collect();
+    let dev = Dev::with(&settings, issuer).await;
+    let here = |port: u16| format!("http://127.0.0.1:{port}");
+    let addresses = vec![
+        ("http://127.0.0.1:5000", here(issuer)),
+        ("http://127.0.0.1:5001", here(server)),
+    ];
+    let table = Table::read("The demo");
+    assert_eq!(table.rows.len(), 9);
+    let mut shell = Shell::new(dev.directory.path(), None, addresses);
+    shell.check(&table, "protects itself").await;
+}
+
+#[tokio::test]
+async fn every_line_of_the_demo_is_answered_as_the_page_says_behind_forward_auth() {
+    let own = |ground: &Ground| -> Settings {
+        let domain = format!("{DOMAIN}:{}", ground.ports.https);
+        let lines = settings("The demo", 1).into_iter();
+        lines
+            .map(|(name, value)| (name, value.replace("example.com", &domain)))
+            .collect()
+    };
+    let world = World::start_where(Layout::Apart(1), own).await;
+    let addresses = vec![
+        ("http://127.0.0.1:5000", world.issuer()),
+        (
+            "http://127.0.0.1:5001",
+            world.mcp_url().trim_end_matches("/mcp").to_owned(),
+        ),
+    ];
+    let mut shell = Shell::new(world.directory.path(), Some(&world.traefik.ca), addresses);
+    shell.check(&Table::read("The demo"), "behind ForwardAuth").await;
+}
