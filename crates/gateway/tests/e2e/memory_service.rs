@@ -1,7 +1,7 @@
 //! `mcp-memory-service`, as it is published, behind the gateway and Traefik with the files of
 //! `deploy/examples/memory-service`: who may read, who may write, and who may manage.
 
-mod service;
+pub(crate) mod service;
 
 use std::{collections::BTreeSet, fs};
 
@@ -21,7 +21,7 @@ use service::{Caller, KEY, Memory, OLD_KEY, gateway, shipped};
 /// What is remembered here.
 const FACT: &str = "The door is opened by a token, and by nothing else.";
 
-fn url(world: &World) -> String {
+pub(crate) fn url(world: &World) -> String {
     format!("https://memory.{DOMAIN}:{}", world.ports.https)
 }
 

@@ -25,14 +25,14 @@ pub(super) fn shipped(name: &str) -> String {
 }
 
 /// The real service, with the shipped settings and nothing in its memory.
-pub(super) struct Memory {
+pub(crate) struct Memory {
     pub(super) process: Process,
     pub(super) url: String,
     _directory: TempDir,
 }
 
 impl Memory {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
@@ -97,6 +97,11 @@ fn rules(ground: &Ground) -> String {
 
 /// The gateway in front of it.
 pub(super) async fn gateway(memory: &Memory) -> World {
+    gateway_with(memory, |_| String::new()).await
+}
+
+/// The gateway in front of it, with these lines at the top of the shipped rule file.
+pub(crate) async fn gateway_with(memory: &Memory, lines: impl Fn(&Ground) -> String) -> World {
     let beside = Beside {
         exercises: false,
         routes: Some(("memory.yml", shipped("memory.yml"))),
@@ -105,7 +110,7 @@ pub(super) async fn gateway(memory: &Memory) -> World {
             ("MEMORY_API_KEY", KEY.to_owned()),
         ],
     };
-    World::beside(Layout::Apart(1), &beside, rules).await
+    World::beside(Layout::Apart(1), &beside, |ground| lines(ground) + &rules(ground)).await
 }
 
 /// Somebody with a token, or nobody, at the REST API.
