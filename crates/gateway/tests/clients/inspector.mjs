@@ -1,6 +1,6 @@
 // MCP Inspector in Chromium, as a person uses it: connect, log in, list the tools, call one. Prints what it showed.
 //
-//   node inspector.mjs <MCP URL> <port> <directory for what it keeps> <tool> [argument=value ...]
+//   node inspector.mjs <MCP URL> <port> <directory for what it keeps> <tool> <what its answer has to have in it>
 //
 // INSPECTOR_SCREENSHOT=<file> takes a picture at the end.
 import { spawn } from "node:child_process";
@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { openBrowser } from "./browser.mjs";
 
-const [url, port, home, tool, ...given] = process.argv.slice(2);
+const [url, port, home, tool, answer] = process.argv.slice(2);
 const here = new URL(".", import.meta.url).pathname;
 // the Inspector needs a newer Node than many machines have: the one that is installed beside the conformance suite
 const node = `${here}../conformance/node_modules/.bin/node`;
@@ -66,12 +66,9 @@ async function use(page, address) {
   const list = page.locator('button[data-variant="listItem"]');
   const tools = (await list.allInnerTexts()).map((text) => text.split("\n")[0]);
   await list.filter({ hasText: new RegExp(`^${tool}$`) }).click();
-  for (const argument of given) {
-    const [name, value] = argument.split("=");
-    await page.getByLabel(new RegExp(`^${name}\\b`)).first().fill(value);
-  }
   await page.getByRole("button", { name: "Execute Tool" }).click();
   await page.getByText("Results", { exact: true }).waitFor();
+  await page.getByText(answer).first().waitFor();
   const text = await page.innerText("body");
   return { pages, count, tools, text };
 }

@@ -4,16 +4,24 @@ use serde_json::{Value, json};
 
 use crate::support::{browser::drive, dev::Dev, process::free_port};
 
-/// What it is told to say.
-const MESSAGE: &str = "Hello from MCP Inspector";
+/// The tools that it has to list.
+const TOOLS: [&str; 8] = [
+    "oauth_authenticate",
+    "get_user_profile",
+    "get_data",
+    "create_data",
+    "update_data",
+    "delete_data",
+    "echo",
+    "headers",
+];
 
 #[tokio::test]
 async fn mcp_inspector_connects_logs_in_lists_the_tools_and_calls_one() {
     let dev = Dev::start().await;
     let client_port = free_port().to_string();
     let home = dev.directory.path().to_str().unwrap();
-    let said = format!("message={MESSAGE}");
-    let arguments = [&dev.mcp_url(), &client_port, home, "echo", &said];
+    let arguments = [&dev.mcp_url(), &client_port, home, "get_user_profile", "\"octocat\""];
     let seen = drive(None, "inspector.mjs", &arguments).await;
 
     let pages = json!([
@@ -23,9 +31,10 @@ async fn mcp_inspector_connects_logs_in_lists_the_tools_and_calls_one() {
     assert_eq!(seen["pages"], pages, "{}", dev.output());
     let tools: Vec<_> = seen["tools"].as_array().unwrap().iter().collect();
     assert_eq!(seen["count"], tools.len());
-    for tool in ["echo", "headers"] {
+    for tool in TOOLS {
         assert!(tools.contains(&&Value::from(tool)), "{tools:?}");
     }
     let text = seen["text"].as_str().unwrap();
-    assert!(text.contains(&format!("Results\n{MESSAGE}\n")), "{text}");
+    let results = text.split("\nResults\n").nth(1).unwrap();
+    assert!(results.contains("\"login\": \"octocat\""), "{results}");
 }
