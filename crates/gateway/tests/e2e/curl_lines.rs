@@ -112,11 +112,6 @@ impl<'a> Shell<'a> {
     }
 }
 
-/// A value of the page with the domain of these tests.
-fn placed(value: &str, ground: &Ground) -> String {
-    value.replace("example.com", &format!("{DOMAIN}:{}", ground.ports.https))
-}
-
 #[tokio::test]
 async fn every_line_of_the_demo_is_answered_as_the_page_says_where_the_server_protects_itself() {
     let [issuer, server] = [free_port(), free_port()];
@@ -143,8 +138,11 @@ async fn every_line_of_the_demo_is_answered_as_the_page_says_where_the_server_pr
 #[tokio::test]
 async fn every_line_of_the_demo_is_answered_as_the_page_says_behind_forward_auth() {
     let own = |ground: &Ground| -> Settings {
+        let domain = format!("{DOMAIN}:{}", ground.ports.https);
         let lines = settings("The demo", 1).into_iter();
-        lines.map(|(name, value)| (name, placed(value, ground))).collect()
+        lines
+            .map(|(name, value)| (name, value.replace("example.com", &domain)))
+            .collect()
     };
     let world = World::start_where(Layout::Apart(1), own).await;
     let addresses = vec![
@@ -163,15 +161,9 @@ async fn every_line_of_the_memory_service_is_answered_as_the_page_says() {
     const SECTION: &str = "MCP Memory Service";
     let key = "the-key-of-programs-that-are-older-than-this";
     let memory = Memory::start().await;
-    let world = gateway_with(&memory, |ground| {
-        let lines = settings(SECTION, 0).into_iter().chain([("MCP_API_KEY", key)]);
-        let lines = lines.map(|(name, value)| {
-            let name = name.to_ascii_lowercase();
-            format!("{name} = \"{}\"\n", placed(value, ground))
-        });
-        lines.collect()
-    })
-    .await;
+    let mut settings = settings(SECTION, 0);
+    settings.push(("MCP_API_KEY", key));
+    let world = gateway_with(&memory, &settings).await;
     let url = memory_service::url(&world);
     let mut flow = Flow::register(world.http(), &world.issuer()).await;
     let token = flow.token_for(&url, "read", OCTOCAT).await;

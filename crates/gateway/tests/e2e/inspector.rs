@@ -21,7 +21,13 @@ async fn mcp_inspector_connects_logs_in_lists_the_tools_and_calls_one() {
     let dev = Dev::start().await;
     let client_port = free_port().to_string();
     let home = dev.directory.path().to_str().unwrap();
-    let arguments = [&dev.mcp_url(), &client_port, home, "get_user_profile", "\"octocat\""];
+    let arguments = [
+        &dev.mcp_url(),
+        &client_port,
+        home,
+        "get_user_profile",
+        "\"octocat\"",
+    ];
     let seen = drive(None, "inspector.mjs", &arguments).await;
 
     let pages = json!([

@@ -86,22 +86,25 @@ fn settings(directory: &Path) -> Vec<(String, String)> {
 /// The key that programs have from the time before the gateway.
 pub(super) const OLD_KEY: &str = "the-key-that-programs-had-before-the-gateway";
 
-/// The shipped rule file for the domain of these tests, and what the guide says about the key that programs had.
-fn rules(ground: &Ground) -> String {
-    let text = shipped("gateway.toml");
-    assert!(text.contains("memory.example.com"));
-    let key = format!("mcp_api_key = \"{OLD_KEY}\"\nmcp_api_key_scopes = \"read write\"\n");
-    let resources = "mcp_api_key_resources = \"https://memory.example.com,https://memory.example.com/mcp\"\n";
-    (key + resources + &text).replace("example.com", &format!("{DOMAIN}:{}", ground.ports.https))
-}
-
-/// The gateway in front of it.
+/// The gateway in front of it, with what the guide says about the key that programs had.
 pub(super) async fn gateway(memory: &Memory) -> World {
-    gateway_with(memory, |_| String::new()).await
+    gateway_with(
+        memory,
+        &[
+            ("MCP_API_KEY", OLD_KEY),
+            ("MCP_API_KEY_SCOPES", "read write"),
+            (
+                "MCP_API_KEY_RESOURCES",
+                "https://memory.example.com,https://memory.example.com/mcp",
+            ),
+        ],
+    )
+    .await
 }
 
-/// The gateway in front of it, with these lines at the top of the shipped rule file.
-pub(crate) async fn gateway_with(memory: &Memory, lines: impl Fn(&Ground) -> String) -> World {
+/// The gateway in front of it, with the shipped rule file and these settings; example.com stands for the domain of these
+/// tests.
+pub(crate) async fn gateway_with(memory: &Memory, settings: &[(&str, &str)]) -> World {
     let beside = Beside {
         exercises: false,
         routes: Some(("memory.yml", shipped("memory.yml"))),
@@ -110,7 +113,14 @@ pub(crate) async fn gateway_with(memory: &Memory, lines: impl Fn(&Ground) -> Str
             ("MEMORY_API_KEY", KEY.to_owned()),
         ],
     };
-    World::beside(Layout::Apart(1), &beside, |ground| lines(ground) + &rules(ground)).await
+    let lines = settings.iter().map(|(name, value)| {
+        let name = name.to_ascii_lowercase();
+        format!("{name} = \"{value}\"\n")
+    });
+    let text = lines.chain([shipped("gateway.toml")]).collect::<String>();
+    assert!(text.contains("memory.example.com"));
+    let placed = |ground: &Ground| text.replace("example.com", &format!("{DOMAIN}:{}", ground.ports.https));
+    World::beside(Layout::Apart(1), &beside, placed).await
 }
 
 /// Somebody with a token, or nobody, at the REST API.
