@@ -375,3 +375,20 @@ pub enum ConnectionFault {
     )]
     NotBound(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{RefusedTarget, Settings};
+
+    #[tokio::test]
+    async fn the_documents_of_a_server_of_the_internet_lead_to_nothing_on_this_machine() {
+        let http = Http::new(Settings::default()).unwrap();
+        let profile = Arc::new(Profile::native("Test"));
+        let server = Url::parse("https://1.1.1.1/mcp").unwrap();
+        let connection = Connection::new(server, http, profile, Means::Kept);
+        let inside = Url::parse("http://127.0.0.1:1/register").unwrap();
+        let fault = connection.beyond().await.get(&inside).await.unwrap_err();
+        assert_eq!(fault, HttpFault::Refused(RefusedTarget::Inside));
+    }
+}
