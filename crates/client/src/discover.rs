@@ -12,6 +12,8 @@ mod resource;
 mod server;
 mod trail;
 
+use std::time::Duration;
+
 use url::Url;
 
 pub use challenge::Challenge;
@@ -23,6 +25,9 @@ pub use server::{legacy, server};
 pub use trail::{Question, Step, Trail, Verdict};
 
 use crate::http::{Http, HttpFault};
+
+/// How many calls that take as long as they may a whole discovery takes at the most.
+const CALLS: u32 = 3;
 
 /// How the authorization server became known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +59,23 @@ pub struct Discovered {
 /// # Errors
 /// [`DiscoverFault`] says what is missing or wrong, the trail where.
 pub async fn discover(
+    http: &Http,
+    server: &Url,
+    hints: (Option<&Challenge>, &[&str]),
+    trail: &mut Trail,
+) -> Result<Discovered, DiscoverFault> {
+    let patience = http.settings().call * CALLS;
+    let walk = walk(http, server, hints, trail);
+    let walked = tokio::time::timeout(patience, walk).await;
+    walked.unwrap_or_else(|_| {
+        Err(DiscoverFault::TooSlow {
+            server: server.as_str().to_owned(),
+            patience,
+        })
+    })
+}
+
+async fn walk(
     http: &Http,
     server: &Url,
     (challenge, preferred): (Option<&Challenge>, &[&str]),
@@ -110,6 +132,14 @@ pub enum DiscoverFault {
         url: String,
         /// Why.
         fault: HttpFault,
+    },
+    /// All in all it takes too long.
+    #[error("finding the authorization server of {server} takes longer than {} seconds: try again later", .patience.as_secs())]
+    TooSlow {
+        /// The MCP server.
+        server: String,
+        /// How long was waited.
+        patience: Duration,
     },
     /// Somebody answers, but not now.
     #[error("{url} answers with status {status}: try again later")]

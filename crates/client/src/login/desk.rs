@@ -1,6 +1,13 @@
 //! A person at this machine, or at a terminal of it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -36,7 +43,7 @@ pub enum Told<'t> {
 }
 
 /// Brings a person to the authorization server with their browser, and back to a listener on this machine. Whoever has their
-/// browser elsewhere pastes the address that it ended at.
+/// browser elsewhere pastes the address that it ended at. It is for one conversation with a server.
 pub struct Desk {
     person: Arc<dyn Person>,
     /// Which browsers can be opened; none leaves it to the person.
@@ -44,9 +51,14 @@ pub struct Desk {
     /// The port that is tried first, so that one registration serves for many logins.
     port: u16,
     patience: Duration,
+    /// How often the person was sent to log in.
+    visits: AtomicU32,
     listener: Mutex<Option<Loopback>>,
     waiting: Mutex<Option<Arrival>>,
 }
+
+/// How often a person is sent to log in for one conversation: whoever asks more often does not want a login.
+const VISITS: u32 = 3;
 
 impl Desk {
     /// For `person`, who has `patience` to log in. Without `browsers` they open the address themselves.
@@ -57,6 +69,7 @@ impl Desk {
             browsers,
             port,
             patience,
+            visits: AtomicU32::new(0),
             listener: Mutex::default(),
             waiting: Mutex::default(),
         }
@@ -127,6 +140,12 @@ impl UserAgent for Desk {
     }
 
     async fn visit(&self, url: &Url) -> Result<Url, UserAgentFault> {
+        if self.visits.fetch_add(1, Ordering::Relaxed) >= VISITS {
+            let often = format!(
+                "the server wants a login again after {VISITS} of them: its operator has to mend that"
+            );
+            return Err(UserAgentFault(often));
+        }
         let missing = |what: &str| UserAgentFault(format!("the login has no {what}"));
         let listener = self.listener.lock().await.take();
         let listener = listener.ok_or_else(|| missing("redirect URI"))?;
@@ -159,5 +178,34 @@ impl fmt::Debug for Desk {
         f.debug_struct("Desk")
             .field("port", &self.port)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Silent;
+
+    #[async_trait]
+    impl Person for Silent {
+        fn tell(&self, _: &Told<'_>) {}
+
+        async fn line(&self) -> String {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_person_is_not_sent_to_log_in_again_and_again() {
+        let desk = Desk::new(Arc::new(Silent), None, 0, Duration::from_millis(1));
+        let url = Url::parse("https://as.example.com/authorize?state=s").unwrap();
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            UserAgent::redirect_uri(&desk).await.unwrap();
+            told.push(desk.visit(&url).await.unwrap_err().0.contains("again after 3"));
+        }
+        assert_eq!(told, [false, false, false, true, true]);
     }
 }

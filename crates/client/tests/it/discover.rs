@@ -1,5 +1,7 @@
 //! Discovery: MCP authorization, RFC 9728, RFC 8414, OpenID Connect Discovery, and servers of revision 2025-03-26.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 use mcp_gateway_client::{
     discover::{
@@ -266,4 +268,24 @@ async fn of_several_authorization_servers_the_preferred_one_is_taken() {
         let found = discover::discover(&http, &site.at("/mcp"), hints, &mut Trail::default()).await;
         assert_eq!(found.unwrap().server.issuer, format!("{}{expected}", site.url));
     }
+}
+
+#[tokio::test]
+async fn many_slow_answers_do_not_add_up() {
+    let never = || {
+        let body = futures_util::stream::pending::<Result<actix_web::web::Bytes, std::io::Error>>();
+        HttpResponse::Ok().streaming(body)
+    };
+    let site = Site::start(move |base, asked| match asked.path.as_str() {
+        PRM => resource(base, "/mcp", &format!("{base}/tenant")),
+        _ => never(),
+    });
+    let settings = Settings {
+        call: Duration::from_millis(300),
+        ..Settings::default()
+    };
+    let http = Http::new(settings).unwrap();
+    let hints = (None, &[][..]);
+    let found = discover::discover(&http, &site.at("/mcp"), hints, &mut Trail::default()).await;
+    assert!(matches!(found, Err(DiscoverFault::TooSlow { .. })), "{found:?}");
 }
