@@ -408,6 +408,22 @@ async fn what_is_broken_before_the_login_is_named() {
                 answered.fails(404);
             }
         }),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_broken_in_the_registration_is_named() {
+    names_what_is_broken(&[
+        ("register", "no registration_access_token", |_, answered| {
+            answered.replace("registration_access_token", "another_member");
+        }),
+        ("register", "not at the issuer", |_, answered| {
+            answered.replace(
+                "registration_client_uri\":\"http://localhost",
+                "registration_client_uri\":\"http://other.test",
+            );
+        }),
         ("register", "invalid_redirect_uri", |asked, answered| {
             if asked.path == "/register" && asked.method == "POST" {
                 answered.status = 400;
