@@ -22,3 +22,5 @@ mod rmcp;
 #[cfg(feature = "service")]
 mod service;
 mod support;
+#[cfg(all(feature = "command", feature = "service"))]
+mod transcript;

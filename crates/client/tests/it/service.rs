@@ -4,6 +4,7 @@ mod access;
 mod authority;
 mod callback;
 mod discovery;
+mod fixtures;
 mod kept;
 mod logs;
 mod openapi;
