@@ -297,6 +297,8 @@ async fn a_secret_whose_server_is_not_known_is_for_its_user_alone() {
     // nothing above the endpoint says that it is its own
     authority.behave(|manner| manner.metadata = json!({ "registration_endpoint": null }));
     let client = register(&stage, &authority, "1").await;
+    assert_eq!(register(&stage, &authority, "1").await, client);
+    assert_ne!(register(&stage, &authority, "2").await, client);
     authority.behave(|manner| manner.metadata = Value::Null);
     for (user, is_known) in [("1", true), ("2", false)] {
         let (_, begun) = begin(&stage, &authority, user, &client).await;

@@ -124,7 +124,8 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let mut wire = Wire::to(&stage).await;
     let url = "https://mcp.example.com/mcp";
     wire.write(&request("POST", url, "Content-Length: 10\r\n")).await;
-    let answer = wire.read_to("}").await;
+    let answer = tokio::time::timeout(Duration::from_secs(10), wire.read_to("}"));
+    let answer = answer.await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("The body takes too long."), "{answer}");
 }
