@@ -16,6 +16,7 @@ use mcp_gateway_model::{
     client::{AuthMethod, Client},
     error::ErrorCode,
     id::{ClientId, GrantId},
+    published,
     secret::Secret,
 };
 use mcp_gateway_store::{HeldGrant, Look};
@@ -104,6 +105,11 @@ async fn prove(
     client: Option<Client>,
 ) -> Result<Client, Rejection> {
     match (client, &credentials.proof) {
+        (_, Proof::Secret(secret)) if secret.reveal() == published::CLIENT_SECRET => Err(invalid_client(
+            "demo_secret is printed in the demo's documents and opens nothing: send the secret that dev shows at its start, \
+             or the one that a registration answered",
+            "published_secret",
+        )),
         (None, Proof::Assertion(_)) => Err(assertion::not_accepted("unknown_client")),
         (None, _) if credentials.id.is_empty() => Err(invalid_client(
             "no client is named: send client_id, or HTTP Basic",

@@ -5,6 +5,7 @@ mod admit;
 mod approve;
 pub mod audit;
 mod authorize;
+mod auto_approve;
 mod browser;
 mod callback;
 mod client_auth;
@@ -49,6 +50,7 @@ mod state;
 mod token;
 mod userinfo;
 
+pub use auto_approve::{AutoApprove, NotLoopback};
 pub use desk::BadDesk;
 pub use documents::{BadDocumentPolicy, DocumentPolicy};
 pub use fetch::BadFetcher;

@@ -16,8 +16,8 @@ use mcp_gateway_model::{
 use mcp_gateway_store::Rate;
 use url::Url;
 
-use crate::documents::DocumentPolicy;
 pub use crate::register::gate::RegistrationSettings;
+use crate::{auto_approve::AutoApprove, documents::DocumentPolicy};
 
 /// Everything the authorization server needs to know.
 #[derive(Debug)]
@@ -65,6 +65,8 @@ pub struct Settings {
     pub fetch: FetchSettings,
     /// Secrets with which resource servers may ask about tokens for their audience (RFC 7662 §2.1).
     pub resource_servers: Vec<ResourceServer>,
+    /// Whether requests on this machine are allowed without asking anybody.
+    pub auto_approve: Option<AutoApprove>,
 }
 
 impl Settings {

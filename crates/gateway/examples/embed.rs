@@ -78,6 +78,7 @@ impl Gateway {
             // with a store that outlives the process this has to be kept, too
             sealing_secrets: vec![Secret::presented(random_text::<32>())],
             resource_servers: Vec::new(),
+            auto_approve: None,
             legacy_endpoints: false,
         };
         let auth_server = AuthServer::start(settings, store.clone(), Arc::clone(&clock), &registry).await?;

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 
 use crate::{
     check_config,
-    config::{Config, Faults, Flags, Role, Sources, variables},
+    config::{Config, Faults, Flags, Role, Sources, dev as dev_settings, variables},
     dev,
     failure::Failure,
     healthcheck, serve,
@@ -56,6 +56,7 @@ const CHECK_EXAMPLES: &str = "Examples:
 const DEV_EXAMPLES: &str = "Examples:
   mcp-oauth-gateway dev
   mcp-oauth-gateway dev --port 8001 --data-dir ./data
+  mcp-oauth-gateway dev --port 5000 --mcp-port 5001 --auto-approve
 ";
 
 #[derive(Debug, Subcommand)]
@@ -70,7 +71,7 @@ enum Command {
     #[command(after_help = VERIFIER_EXAMPLE, after_long_help = long_help(VERIFIER_EXAMPLE))]
     Verifier(ServerArgs),
     /// Run the gateway, a protected sample MCP server and a stand-in GitHub on this machine, to try it
-    #[command(after_help = DEV_EXAMPLES)]
+    #[command(after_help = DEV_EXAMPLES, after_long_help = format!("{DEV_EXAMPLES}\n{}", dev_settings::help()))]
     Dev(DevArgs),
     /// Show the effective configuration, and ask Redis and GitHub whether they can be reached
     #[command(after_help = CHECK_EXAMPLES, after_long_help = long_help(CHECK_EXAMPLES))]
@@ -129,12 +130,18 @@ pub(crate) struct ServerArgs {
 /// Options of `dev`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DevArgs {
-    /// Address to listen on: this machine's own only
-    #[arg(long, default_value = "127.0.0.1")]
-    pub(crate) host: String,
-    /// Port to listen on; 0 takes a free one
-    #[arg(long, default_value_t = 8000)]
-    pub(crate) port: u16,
+    /// Address to listen on: this machine's own only [env: `OAUTH_SERVER_HOST`] [default: 127.0.0.1]
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Port to listen on; 0 takes a free one [env: `OAUTH_SERVER_PORT`] [default: 8000]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Give the sample MCP server a port of its own, where it protects itself; 0 takes a free one [env: `MCP_SERVER_PORT`]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) mcp_port: Option<u16>,
+    /// Ask nobody: whoever reaches this port from this machine is logged in and allows everything [env: `DEMO_MODE`]
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
     /// Where the state is kept; without it everything is forgotten at the end
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -4,8 +4,9 @@ mod allow;
 mod api_key;
 mod cache;
 pub(crate) mod clients;
+pub(crate) mod dev;
 mod device;
-mod dotenv;
+pub(crate) mod dotenv;
 mod faults;
 mod keys;
 mod lifetimes;
@@ -27,7 +28,7 @@ pub(crate) mod variables;
 use std::net::IpAddr;
 
 use mcp_gateway_auth_server::{
-    DocumentPolicy, Gate, RegistrationSettings,
+    AutoApprove, DocumentPolicy, Gate, RegistrationSettings,
     settings::{DeviceGrant, Lifetimes, Limits, RefreshTokens, ResourceServer},
 };
 use mcp_gateway_model::{
@@ -92,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) issuer: Issuer,
     pub(crate) resources: Resources,
     pub(crate) resource_servers: Vec<ResourceServer>,
+    /// No setting: only `dev` asks nobody, on this machine.
+    pub(crate) auto_approve: Option<AutoApprove>,
     pub(crate) github: GithubConfig,
     /// Who may log in; `None` for a verifier on its own that was not told.
     pub(crate) allowed_users: Option<AllowedUsers>,
@@ -219,6 +222,7 @@ fn read(r: &mut Reader<'_>, role: Role) -> Option<Config> {
         issuer: issuer?,
         resources,
         resource_servers,
+        auto_approve: None,
         clients,
         signing,
         sealing_secrets,

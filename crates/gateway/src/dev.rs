@@ -1,25 +1,23 @@
 //! `dev`: the gateway, a protected sample MCP server and a stand-in GitHub in one process, on this machine only.
 
+mod demo;
 mod forward;
 mod host;
+mod layout;
+mod sample;
 mod welcome;
 
-use std::{
-    collections::BTreeMap,
-    fmt::Display,
-    net::{IpAddr, TcpListener},
-};
+use std::{collections::BTreeMap, net::TcpListener, path::Path};
 
 use ::config::{Map, Value};
 use actix_service::{IntoServiceFactory as _, boxed};
 use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
-use mcp_gateway_model::secret::random_text;
-use mcp_gateway_sandbox::{github, mcp};
-use reqwest::Url;
+use mcp_gateway_model::{resource::ResourceUri, secret::random_text};
+use mcp_gateway_sandbox::{github, mcp::Protection};
 
 use crate::{
     cli::{DevArgs, environment},
-    config::{Config, Faults, Flags, Role, Sources},
+    config::{Config, Faults, Flags, Role, Sources, dev::VARIABLES, dotenv},
     failure::Failure,
     logs,
     output::say,
@@ -27,8 +25,11 @@ use crate::{
 };
 use forward::Forward;
 use host::OwnNames;
+use layout::{Layout, address};
+use sample::Alone;
+use welcome::Started;
 
-/// The variables that `dev` takes from the environment. All others it makes up.
+/// The variables that `dev` takes from the environment. All others but those of [`VARIABLES`] it makes up.
 const OBEYED: &[&str] = &[
     "LOG_LEVEL",
     "LOG_FORMAT",
@@ -55,69 +56,72 @@ const PATH: &str = "/mcp";
 /// # Errors
 /// [`Failure::Configuration`] for any address but loopback, [`Failure::Runtime`] when the port is taken.
 pub(crate) async fn run(args: &DevArgs) -> Result<(), Failure> {
-    let host = loopback(&args.host)?;
-    let listener = serve::bind(&host.to_string(), args.port)?;
-    let port = listener.local_addr().map_err(Failure::runtime)?.port();
-    let origin = format!("http://localhost:{port}");
+    let layout = wanted(args)?;
+    let listener = serve::bind(&layout.gateway.address.to_string(), layout.gateway.port)?;
+    let here = listener.local_addr().map_err(Failure::runtime)?;
+    let origin = layout.gateway.origin(here.port());
+    let alone = layout.alone.as_ref().map(Alone::bind).transpose()?;
 
     let secret = random_text::<32>();
     let github = github::StandInGithub::new(github::Options::new(CLIENT_ID, &secret))
         .start()
         .map_err(|error| Failure::Runtime(format!("the stand-in GitHub cannot start: {error}")))?;
-    let sample = sample(args)?;
-
-    let config = configuration(args, &origin, &secret, &github.url())?;
+    let made_up = made_up(&origin, &secret, &github.url());
+    let mut config = configuration(args, &layout, made_up, &resources(&origin, alone.as_ref()))?;
+    let demo = demo::set_up(&mut config, &layout, here)?;
+    let protection = match &alone {
+        Some(alone) => alone.protect(&mut config)?,
+        None => Protection::Behind,
+    };
     logs::begin(&config.logs)?;
+    demo.iter().for_each(demo::Demo::warn);
     let parts = Parts::put_together(&config, Role::Dev).await?;
-    let verify = address(&format!(
-        "http://{}/verify",
-        listener.local_addr().map_err(Failure::runtime)?
-    ))?;
-    let forward = Forward::new(verify, address(&sample.url())?).map_err(Failure::runtime)?;
+    let uri = alone.as_ref().map(|alone| alone.uri.clone());
+    let sample = sample::start(protection, alone, args.data_dir.as_deref())?;
+    let forward = if uri.is_none() {
+        let verify = address(&format!("http://{here}/verify"))?;
+        Some(Forward::new(verify, address(&sample.url())?).map_err(Failure::runtime)?)
+    } else {
+        None
+    };
     let mut others = Vec::new();
     if let Some(metrics) = config.listen.metrics {
         others.push(serve::metrics::begin(metrics, &parts.registry)?);
     }
     let edge = parts.edge.clone();
     let _socket = serve::take_orders(&config, &parts)?;
-    let server = listen(parts, listener, forward, OwnNames::new(port))?;
-    say(&welcome::text(
-        &origin,
-        &github.url(),
-        &github::user_names(),
-        args.data_dir.as_deref(),
-    ));
+    let server = listen(parts, listener, forward, OwnNames::new(here.port()))?;
+    say(&welcome::text(&Started {
+        gateway: &origin,
+        alone: uri.as_ref().map(ResourceUri::as_str),
+        github: &github.url(),
+        users: &github::user_names(),
+        data_dir: args.data_dir.as_deref(),
+        demo: demo.as_ref(),
+    }));
     serve::until_signalled(server, others, edge, &config.listen).await
 }
 
-/// The sample MCP server, with its data where the rest of the state is.
-fn sample(args: &DevArgs) -> Result<mcp::RunningSample, Failure> {
-    let failed =
-        |error: &dyn Display| Failure::Runtime(format!("the sample MCP server cannot start: {error}"));
-    let directory = args.data_dir.as_ref().map(|directory| directory.join("sample"));
-    let items = directory.as_deref().map(mcp::Items::open).transpose();
-    let options = mcp::Options {
-        items: items.map_err(|error| failed(&error))?.unwrap_or_default(),
-        ..mcp::Options::default()
+/// What the options and variables want; the variables may also stand in `.env`.
+fn wanted(args: &DevArgs) -> Result<Layout, Failure> {
+    let mut faults = Faults::default();
+    let file = Path::new(".env");
+    let mut given = if file.exists() {
+        dotenv::read(file, &mut faults)
+    } else {
+        BTreeMap::new()
     };
-    mcp::SampleServer::new(options)
-        .start()
-        .map_err(|error| failed(&error))
+    given.extend(environment());
+    given.retain(|name, _| VARIABLES.iter().any(|v| v.name == name));
+    Ok(Layout::read(args, &given, faults)?)
 }
 
-/// The address to listen on, if it is this machine's own.
-fn loopback(host: &str) -> Result<IpAddr, Failure> {
-    let text = host.trim_start_matches('[').trim_end_matches(']');
-    let address = if text.eq_ignore_ascii_case("localhost") {
-        Ok(IpAddr::from([127, 0, 0, 1]))
-    } else {
-        text.parse::<IpAddr>()
-    };
-    match address {
-        Ok(address) if address.is_loopback() => Ok(address),
-        _ => Err(Failure::Configuration(format!(
-            "--host {host}: dev listens on this machine's own address only (127.0.0.1 or ::1), because anybody may log in; use serve"
-        ))),
+/// What is protected: the sample MCP server, behind the gateway under each of this machine's names, because a client may have
+/// been given any of them, or by itself under the one that it goes by.
+fn resources(origin: &str, alone: Option<&Alone>) -> Vec<String> {
+    match alone {
+        Some(alone) => vec![alone.uri.to_string()],
+        None => own_names(origin).map(|name| format!("{name}{PATH}")).collect(),
     }
 }
 
@@ -128,19 +132,10 @@ fn own_names(origin: &str) -> impl Iterator<Item = String> {
         .map(|name| origin.replacen("localhost", name, 1))
 }
 
-fn address(text: &str) -> Result<Url, Failure> {
-    Url::parse(text).map_err(Failure::runtime)
-}
-
-/// A configuration with everything made up that a person would have to set.
-fn configuration(args: &DevArgs, origin: &str, secret: &str, github: &str) -> Result<Config, Failure> {
-    let obeyed: BTreeMap<_, _> = environment()
-        .into_iter()
-        .filter(|(name, _)| OBEYED.contains(&name.as_str()))
-        .collect();
-    let mut settings = vec![
+/// Everything that a person would have to set.
+fn made_up(origin: &str, secret: &str, github: &str) -> Vec<(&'static str, String)> {
+    vec![
         ("MCP_OAUTH_ISSUER", origin.to_owned()),
-        ("DEFAULT_RESOURCE", format!("{origin}{PATH}")),
         ("GITHUB_CLIENT_ID", CLIENT_ID.to_owned()),
         ("GITHUB_CLIENT_SECRET", secret.to_owned()),
         ("GITHUB_WEB_URL", github.to_owned()),
@@ -148,7 +143,27 @@ fn configuration(args: &DevArgs, origin: &str, secret: &str, github: &str) -> Re
         ("ALLOWED_GITHUB_USERS", "*".to_owned()),
         // under this machine's other names, the endpoints are on protected hosts
         ("LEGACY_ENDPOINTS", "true".to_owned()),
-    ];
+    ]
+}
+
+/// A configuration of what is made up, what was asked for, and the few variables that are obeyed.
+fn configuration(
+    args: &DevArgs,
+    layout: &Layout,
+    mut settings: Vec<(&'static str, String)>,
+    resources: &[String],
+) -> Result<Config, Failure> {
+    let obeyed: BTreeMap<_, _> = environment()
+        .into_iter()
+        .filter(|(name, _)| OBEYED.contains(&name.as_str()))
+        .collect();
+    settings.extend(resources.first().map(|uri| ("DEFAULT_RESOURCE", uri.clone())));
+    settings.extend(
+        layout
+            .secret_key
+            .as_ref()
+            .map(|key| ("JWT_SECRET", key.reveal().to_owned())),
+    );
     settings.extend(
         args.data_dir
             .as_ref()
@@ -160,20 +175,30 @@ fn configuration(args: &DevArgs, origin: &str, secret: &str, github: &str) -> Re
     };
     let mut faults = Faults::default();
     let mut sources = Sources::made_up(&flags, obeyed, &mut faults);
-    // a client that was given another of this machine's names finds the server there as well
-    sources.resources = own_names(origin)
-        .map(|name| Map::from_iter([("uri".to_owned(), Value::from(format!("{name}{PATH}")))]))
+    sources.resources = resources
+        .iter()
+        .map(|uri| Map::from_iter([("uri".to_owned(), Value::from(uri.clone()))]))
         .collect();
     Ok(Config::parse(&sources, Role::Dev, faults)?)
 }
 
-fn listen(parts: Parts, listener: TcpListener, forward: Forward, names: OwnNames) -> Result<Server, Failure> {
+fn listen(
+    parts: Parts,
+    listener: TcpListener,
+    forward: Option<Forward>,
+    names: OwnNames,
+) -> Result<Server, Failure> {
     let names = web::Data::new(names);
     let server = HttpServer::new(move || {
+        let forward = forward.clone();
         let app = App::new()
             .wrap(from_fn(host::pass))
             .app_data(names.clone())
-            .configure(forward.clone().configure(PATH))
+            .configure(|routes| {
+                if let Some(forward) = forward {
+                    forward.configure(PATH)(routes);
+                }
+            })
             .configure(parts.routes())
             .into_factory();
         // all requests are routed: the names come first

@@ -84,10 +84,18 @@ pub(crate) fn take_orders(config: &Config, parts: &Parts) -> Result<Option<Socke
 /// # Errors
 /// [`Failure::Runtime`] that names the port when it is taken.
 pub(crate) fn bind(host: &str, port: u16) -> Result<TcpListener, Failure> {
+    bind_for(host, port, "--port")
+}
+
+/// As [`bind`], where the port is set by `option`.
+///
+/// # Errors
+/// [`Failure::Runtime`] names the way out.
+pub(crate) fn bind_for(host: &str, port: u16, option: &str) -> Result<TcpListener, Failure> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     TcpListener::bind((host, port)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Failure::Runtime(format!(
-            "port {port} on {host} is in use by another program: choose another one with --port"
+            "port {port} on {host} is in use by another program: choose another one with {option}"
         )),
         _ => Failure::Runtime(format!("{host}:{port} cannot be listened on: {error}")),
     })

@@ -13,6 +13,7 @@ pub mod key;
 pub mod metadata;
 pub mod pkce;
 pub mod proxy;
+pub mod published;
 pub mod redirect;
 pub mod resource;
 pub mod rule;

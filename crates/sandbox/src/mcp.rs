@@ -2,6 +2,7 @@
 //!
 //! Either it believes the identity headers of the gateway in front of it, or it checks tokens itself: see [`Protection`].
 
+mod alone;
 mod arrival;
 mod behind;
 mod body;
@@ -23,7 +24,7 @@ mod transport;
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
 };
 
@@ -170,8 +171,16 @@ impl SampleServer {
     /// # Errors
     /// When the address cannot be bound or no thread started.
     pub fn start_on(&self, address: SocketAddr) -> io::Result<RunningSample> {
+        self.start_at(TcpListener::bind(address)?)
+    }
+
+    /// As [`SampleServer::start_on`], at a listener that its caller has bound.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start_at(&self, listener: TcpListener) -> io::Result<RunningSample> {
         let server = self.clone();
-        let running = running::start(address, move |config| {
+        let running = running::serve_at(listener, move |config| {
             server.configure(config);
             config.default_service(web::route().to(elsewhere));
         })?;

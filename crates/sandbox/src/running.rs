@@ -79,7 +79,14 @@ pub(crate) fn start<F>(address: SocketAddr, configure: F) -> io::Result<Running>
 where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
-    let listener = TcpListener::bind(address)?;
+    serve_at(TcpListener::bind(address)?, configure)
+}
+
+/// Serves what `configure` mounts at `listener`.
+pub(crate) fn serve_at<F>(listener: TcpListener, configure: F) -> io::Result<Running>
+where
+    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
     let address = listener.local_addr()?;
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::Builder::new()

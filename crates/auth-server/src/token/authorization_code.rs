@@ -7,6 +7,7 @@
 use mcp_gateway_model::{
     error::ErrorCode,
     grant::{Code, Grant},
+    published,
 };
 use mcp_gateway_store::{HeldGrant, Redemption};
 
@@ -25,6 +26,9 @@ use crate::{
 
 const UNKNOWN: &str = "the code is unknown, has ended, or was used before";
 
+const PUBLISHED: &str = "DEMO_AUTH_CODE_12345 is printed in the demo's documents and opens nothing: send the code that /authorize adds \
+                         to the redirect URI";
+
 /// The grant type `authorization_code`. The code, if it could be read, and its grant as it lay there when the client was
 /// looked up.
 pub(super) async fn redeem(
@@ -37,7 +41,9 @@ pub(super) async fn redeem(
     let unknown = |reason| invalid_grant(UNKNOWN, reason);
     let resource = call.form.get("resource");
 
-    call.form.require("code")?;
+    if call.form.require("code")? == published::CODE {
+        return Err(invalid_grant(PUBLISHED, "published_code"));
+    }
     let (text, held) = presented.zip(held).ok_or_else(|| unknown("code_malformed"))?;
     let code = held.code(&text.digest, now).cloned();
     let code = code.ok_or_else(|| unknown("code_unknown"))?;

@@ -1,9 +1,30 @@
 //! The syntax of `.env` files: `NAME=value`, an optional `export`, quotes, comments.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
+
+use super::faults::Faults;
+
+/// The variables in a file such as `.env`.
+pub(crate) fn read(path: &Path, faults: &mut Faults) -> BTreeMap<String, String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            faults.add(
+                "--env-file",
+                format!("{} cannot be read: {error}", path.display()),
+            );
+            return BTreeMap::new();
+        }
+    };
+    let (values, problems) = parse(&text);
+    for problem in problems {
+        faults.add(path.display().to_string(), problem);
+    }
+    values
+}
 
 /// Reads a file's text. The second part of the answer says what could not be read, without showing values.
-pub(crate) fn parse(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
+pub(super) fn parse(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
     let (mut values, mut faults) = (BTreeMap::new(), Vec::new());
     for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         match entry(line) {

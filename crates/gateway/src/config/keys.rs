@@ -6,6 +6,7 @@ use base64::{
 };
 use mcp_gateway_model::{
     key::Algorithm,
+    published,
     secret::{Secret, derive_bytes},
 };
 
@@ -43,6 +44,17 @@ fn jwt_secret(r: &mut Reader<'_>) -> Option<String> {
     r.either(("JWT_SECRET", first), ("MCP_OAUTH_SECRET_KEY", second))
 }
 
+/// Secrets that everybody can read somewhere protect nothing, however long they are.
+fn refuse_published(r: &mut Reader<'_>, role: Role) {
+    for name in ["JWT_SECRET", "MCP_OAUTH_SECRET_KEY", "STORE_ENCRYPTION_KEY"] {
+        let mut given = r.text(name).into_iter().flat_map(|text| text.split(','));
+        let why = given.find_map(|text| published::signing_secret(text.trim()));
+        if let Some(why) = why.filter(|_| role != Role::Verifier) {
+            r.faults.add(name, why);
+        }
+    }
+}
+
 pub(super) fn signing(r: &mut Reader<'_>, role: Role) -> SigningConfig {
     let algorithm = r
         .parsed("JWT_ALGORITHM", |text| {
@@ -50,6 +62,7 @@ pub(super) fn signing(r: &mut Reader<'_>, role: Role) -> SigningConfig {
         })
         .unwrap_or_default();
     let secret = jwt_secret(r);
+    refuse_published(r, role);
     if algorithm.is_symmetric() {
         match role {
             Role::Verifier => r.faults.add(

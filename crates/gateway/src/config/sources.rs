@@ -9,7 +9,7 @@ use std::{
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::{
-    dotenv,
+    dev, dotenv,
     faults::Faults,
     typos,
     variables::{self, VARIABLES},
@@ -148,8 +148,15 @@ impl Sources {
             let known = variables::VARIABLES.iter().any(|v| v.name == name)
                 || (variables::of_file(name).is_some() && *name == name.to_ascii_uppercase());
             let meant = typos::suggestion(name.trim_end_matches("_FILE")).or_else(|| typos::suggestion(name));
+            let of_dev = dev::VARIABLES.iter().any(|v| v.name == name);
             match meant {
                 _ if known => {}
+                Some(meant) if of_dev => self
+                    .warnings
+                    .push(format!("{name} is a setting of dev only: did you mean {meant}?")),
+                None if of_dev => self
+                    .warnings
+                    .push(format!("{name} is a setting of dev only, and is ignored")),
                 Some(meant) => self
                     .warnings
                     .push(format!("{name} is not a setting: did you mean {meant}?")),
@@ -310,22 +317,10 @@ fn relevant(values: BTreeMap<String, String>) -> HashMap<String, String> {
 
 fn read_env_file(flags: &Flags, directory: &Path, faults: &mut Faults) -> BTreeMap<String, String> {
     let path = flags.env_file.clone().unwrap_or_else(|| directory.join(".env"));
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(_) if flags.env_file.is_none() && !path.exists() => return BTreeMap::new(),
-        Err(error) => {
-            faults.add(
-                "--env-file",
-                format!("{} cannot be read: {error}", path.display()),
-            );
-            return BTreeMap::new();
-        }
-    };
-    let (values, problems) = dotenv::parse(&text);
-    for problem in problems {
-        faults.add(path.display().to_string(), problem);
+    if flags.env_file.is_none() && !path.exists() {
+        return BTreeMap::new();
     }
-    values
+    dotenv::read(&path, faults)
 }
 
 fn read_config_file(path: &Path, faults: &mut Faults) -> Map<String, Value> {

@@ -15,7 +15,7 @@ pub(crate) struct Variable {
     pub(crate) meaning: &'static str,
 }
 
-const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+pub(super) const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
     Variable {
         name,
         default,
@@ -24,7 +24,7 @@ const fn plain(name: &'static str, default: &'static str, meaning: &'static str)
     }
 }
 
-const fn secret(name: &'static str, meaning: &'static str) -> Variable {
+pub(super) const fn secret(name: &'static str, meaning: &'static str) -> Variable {
     Variable {
         name,
         default: "",
@@ -327,16 +327,21 @@ pub(crate) fn help() -> String {
     let mut text =
         String::from("Environment variables (the same names in lower case are the keys of the TOML file):\n");
     for v in VARIABLES {
-        let default = if v.default.is_empty() {
-            String::new()
-        } else {
-            format!(" [default: {}]", v.default)
-        };
         let file = if v.secret { " [or as a file: ..._FILE]" } else { "" };
-        let _infallible = writeln!(text, "  {}{default}{file}\n      {}", v.name, v.meaning);
+        entry(&mut text, v, file);
     }
     text.push_str("\nResources, their rules, clients and limits stand in the TOML file only (docs/configuration.md):\n  [[resource]]\n  uri = \"https://echo.example.com/mcp\"\n  name = \"Echo\"\n");
     text
+}
+
+/// One entry of such a table.
+pub(super) fn entry(text: &mut String, v: &Variable, file: &str) {
+    let default = if v.default.is_empty() {
+        String::new()
+    } else {
+        format!(" [default: {}]", v.default)
+    };
+    let _infallible = writeln!(text, "  {}{default}{file}\n      {}", v.name, v.meaning);
 }
 
 #[cfg(test)]

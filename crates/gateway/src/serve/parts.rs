@@ -204,6 +204,7 @@ pub(crate) fn auth_settings(config: &Config, sealing_secrets: &[Secret]) -> Auth
         documents: config.published.documents.clone(),
         fetch: config.published.fetch.clone(),
         device_grant: config.device_grant.clone(),
+        auto_approve: config.auto_approve.clone(),
         resource_servers: config
             .resource_servers
             .iter()

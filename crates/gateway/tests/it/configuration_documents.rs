@@ -109,7 +109,9 @@ async fn the_documentation_lists_what_help_lists_with_the_same_defaults() {
             is_name.then(|| (cells[1].clone(), default.to_owned()))
         })
         .collect();
-    let helped: BTreeSet<_> = helped("serve").await.into_iter().collect();
+    let of_dev = helped("dev").await;
+    assert!(of_dev.iter().any(|(name, _)| name == "DEMO_MODE"));
+    let helped: BTreeSet<_> = helped("serve").await.into_iter().chain(of_dev).collect();
     assert_eq!(rows.iter().cloned().collect::<BTreeSet<_>>(), helped);
     assert_eq!(rows.len(), helped.len(), "no variable is documented twice");
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod algorithms;
+mod alone;
 mod apart;
 mod api_key;
 mod certificate;
@@ -16,6 +17,8 @@ mod configuration_documents;
 mod configuration_faults;
 mod configuration_rules;
 mod configuration_sources;
+mod demo;
+mod demo_settings;
 mod described;
 mod dev;
 mod directory;

@@ -253,6 +253,7 @@ pub(crate) fn settings(issuer: &str, github: &str) -> Settings {
         device_grant: DeviceGrant::default(),
         sealing_secrets: vec![Secret::presented("0123456789abcdef0123456789abcdef".into())],
         resource_servers: Vec::new(),
+        auto_approve: None,
         legacy_endpoints: false,
     }
 }
