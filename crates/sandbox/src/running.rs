@@ -24,6 +24,9 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Data(#[from] OpenError),
+    /// An option is not what it must be.
+    #[error("{0}")]
+    Option(String),
     /// The address could not be bound, or the thread could not be started.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -10,13 +10,15 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Args, Parser, Subcommand};
+use mcp_gateway_model::{clock::SystemClock, issuer::Issuer, resource::ResourceUri, secret::Secret};
 use mcp_gateway_sandbox::{
     StartError,
     github::{self, StandInGithub},
-    mcp::{self, SampleServer},
+    mcp::{self, Protection, SampleServer},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,10 +29,11 @@ const EXAMPLES: &str = "Examples:
 const MCP_EXAMPLES: &str = "Examples:
   mcp-gateway-sample mcp --data-dir ./data
   mcp-gateway-sample mcp --host 0.0.0.0 --allowed-host echo.example.com
+  mcp-gateway-sample mcp --issuer https://auth.example.com --url https://sample.example.com --secret-file secret
 
 It speaks MCP at /mcp and /mcp/v1, answers calls without an envelope below /mcp/v1, and has a REST API at /api. Each user's \
 data is their own: who is calling it learns from X-User-Id, X-User-Name, X-Auth-Client and X-Auth-Scope, which the gateway \
-in front sets. Whoever reaches it past the gateway can be anybody.";
+in front sets. Whoever reaches it past the gateway can be anybody. With --issuer it checks tokens itself and believes nobody else.";
 
 /// Something to try the MCP OAuth Gateway with
 #[derive(Parser)]
@@ -42,7 +45,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The sample MCP server; it believes the gateway in front of it
+    /// The sample MCP server; it believes the gateway in front of it, or checks tokens itself
     #[command(after_help = MCP_EXAMPLES)]
     Mcp(Mcp),
     /// The stand-in GitHub, where anybody can log in as anybody
@@ -72,6 +75,23 @@ struct Mcp {
     /// Where the users' data is kept; without it, it is forgotten at the end
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    alone: Alone,
+}
+
+/// How it protects itself; without these it believes the gateway in front of it.
+#[derive(Args)]
+#[group(requires_all = ["issuer", "url", "secret_file"])]
+struct Alone {
+    /// Check tokens of this issuer, instead of believing a gateway in front
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The origin under which clients reach this server, as the issuer has it in `[[resource]] uri`
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The file with the secret that the issuer has as `introspection_secret_file` of that resource
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -119,7 +139,7 @@ async fn run_mcp(args: Mcp) -> Result<(), StartError> {
         allowed_hosts: args.allowed_hosts,
         exercises: args.exercises,
         items: items.unwrap_or_default(),
-        ..mcp::Options::default()
+        protection: args.alone.protection()?,
     };
     let running = SampleServer::new(options).start_on(args.listen.address())?;
     println!("sample MCP server at {}", running.mcp_url());
@@ -145,6 +165,26 @@ async fn run_github(args: Github) -> Result<(), StartError> {
     stopped().await?;
     running.stop().await;
     Ok(())
+}
+
+impl Alone {
+    fn protection(self) -> Result<Protection, StartError> {
+        let (Some(issuer), Some(url), Some(file)) = (self.issuer, self.url, self.secret_file) else {
+            return Ok(Protection::Behind);
+        };
+        let bad = |option: &str, problem: String| StartError::Option(format!("{option} {problem}"));
+        let issuer = Issuer::parse(&issuer).map_err(|why| bad("--issuer", why.to_string()))?;
+        let uri = ResourceUri::parse(&url).map_err(|why| bad("--url", why.to_string()))?;
+        let secret = std::fs::read_to_string(&file).map_err(|error| {
+            bad(
+                "--secret-file",
+                format!("{} cannot be read: {error}", file.display()),
+            )
+        })?;
+        let secret = Secret::presented(secret.trim().to_owned());
+        let protection = Protection::alone(issuer, uri, secret, Arc::new(SystemClock));
+        protection.map_err(|error| bad("--issuer", error.to_string()))
+    }
 }
 
 impl Listen {

@@ -17,4 +17,5 @@ mod session;
 mod sse;
 mod streaming;
 mod token;
+mod tokens;
 mod tools;
