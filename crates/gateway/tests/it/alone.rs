@@ -218,6 +218,76 @@ async fn how_to_log_in_is_told_without_a_token_and_nothing_else_is_done() {
 }
 
 #[tokio::test]
+async fn its_rest_api_takes_the_same_tokens_and_asks_for_the_scope_that_is_missing() {
+    let pair = Pair::start().await;
+    let data = format!("{}/api/data", pair.sample.url());
+    let job = pair.job().await;
+    let read = job.token(&pair.sample.url(), "read").await;
+    let write = job.token(&pair.sample.url(), "write").await;
+    let item = json!({ "name": "Test", "value": 100 });
+    let create = |token: &str| {
+        client()
+            .post(&data)
+            .header("authorization", bearer(token))
+            .json(&item)
+    };
+    let list = |token: &str| client().get(&data).header("authorization", bearer(token)).send();
+
+    let refused = client().get(&data).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let metadata = format!(
+        "{}/.well-known/oauth-protected-resource/api/data",
+        pair.sample.url()
+    );
+    let expected = format!(r#"Bearer resource_metadata="{metadata}", scope="read""#);
+    assert_eq!(refused.headers()["www-authenticate"], expected);
+
+    let refused = create(&read).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+    assert!(
+        challenge.starts_with(r#"Bearer error="insufficient_scope""#),
+        "{challenge}"
+    );
+    assert!(challenge.ends_with(r#"scope="write""#), "{challenge}");
+
+    assert_eq!(create(&write).send().await.unwrap().status(), StatusCode::CREATED);
+    let items: Value = list(&read).await.unwrap().json().await.unwrap();
+    assert_eq!(items["items"][0]["name"], "Test", "{items}");
+    // another client keeps its own
+    let other = pair.token(&pair.sample.url(), "read").await;
+    let items: Value = list(&other).await.unwrap().json().await.unwrap();
+    assert_eq!(items["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_the_demos_guide_calls_without_a_token_needs_none() {
+    let pair = Pair::start().await;
+    let at = |path: &str| client().post(format!("{}/mcp/v1/{path}", pair.sample.url()));
+    let initialize = json!({
+        "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": { "name": "test", "version": "1.0" },
+    });
+    let open = [
+        at("initialize").json(&initialize),
+        at("tools/list"),
+        at("tools/call").json(&json!({ "name": "oauth_authenticate", "arguments": {} })),
+    ];
+    for request in open {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{}", answer.url());
+    }
+    let data = json!({ "name": "get_data", "arguments": {} });
+    let refused = at("tools/call").json(&data).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert!(refused.headers().contains_key("www-authenticate"));
+    let token = pair.token(&pair.sample.url(), "read").await;
+    let answer = at("tools/call")
+        .json(&data)
+        .header("authorization", bearer(&token));
+    assert_eq!(answer.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_token_for_another_server_or_of_another_gateway_opens_nothing() {
     let pair = Pair::start().await;
     let elsewhere = pair.token(OTHER, "read").await;
