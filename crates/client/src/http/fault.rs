@@ -48,7 +48,10 @@ pub enum RefusedTarget {
     #[error("must be one of the public internet")]
     NotPublic,
     /// A server of the public internet leads inside of a network.
-    #[error("leads inside of a network, where a server of the public internet leads nobody")]
+    #[error(
+        "leads inside of a network, and a server of the public internet named it: if that is meant, say where the name is \
+         (mcp-oauth --resolve)"
+    )]
     Inside,
 }
 
