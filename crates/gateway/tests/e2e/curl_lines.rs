@@ -13,8 +13,10 @@ use crate::{
         service::{Memory, gateway_with},
     },
     support::{
+        dev::Dev,
         flow::Flow,
         person::OCTOCAT,
+        process::free_port,
         traefik::DOMAIN,
         world::{Ground, Layout, Settings, World},
     },
@@ -111,10 +113,33 @@ impl<'a> Shell<'a> {
 }
 
 #[tokio::test]
+async fn every_line_of_the_demo_is_answered_as_the_page_says_where_the_server_protects_itself() {
+    let [issuer, server] = [free_port(), free_port()];
+    let mapped = |text: &str| {
+        let text = text.replace("5000", &issuer.to_string());
+        text.replace("5001", &server.to_string())
+    };
+    let settings: Vec<_> = settings("The demo", 0)
+        .into_iter()
+        .map(|(name, value)| (name, mapped(value)))
+        .collect();
+    let dev = Dev::with(&settings, issuer).await;
+    let here = |port: u16| format!("http://127.0.0.1:{port}");
+    let addresses = vec![
+        ("http://127.0.0.1:5000", here(issuer)),
+        ("http://127.0.0.1:5001", here(server)),
+    ];
+    let table = Table::read("The demo");
+    assert_eq!(table.rows.len(), 9);
+    let mut shell = Shell::new(dev.directory.path(), None, addresses);
+    shell.check(&table, "protects itself").await;
+}
+
+#[tokio::test]
 async fn every_line_of_the_demo_is_answered_as_the_page_says_behind_forward_auth() {
     let own = |ground: &Ground| -> Settings {
         let domain = format!("{DOMAIN}:{}", ground.ports.https);
-        let lines = settings("The demo", 0).into_iter();
+        let lines = settings("The demo", 1).into_iter();
         lines
             .map(|(name, value)| (name, value.replace("example.com", &domain)))
             .collect()

@@ -20,6 +20,12 @@ impl Dev {
         Self::run(port, |command| command.args(["--port", &port.to_string()])).await
     }
 
+    /// Starts it with these settings, which have the issuer on `port`.
+    pub(crate) async fn with(settings: &[(&str, String)], port: u16) -> Self {
+        let settings = settings.iter().map(|(name, value)| (name, value));
+        Self::run(port, |command| command.envs(settings)).await
+    }
+
     async fn run(port: u16, add: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-oauth-gateway"));
