@@ -22,6 +22,7 @@ use mcp_gateway_model::{
     token::PersonalAccessToken,
 };
 use mcp_gateway_store::moment;
+use tokio::sync::Semaphore;
 
 use crate::{
     bearer::{self, Bearer},
@@ -35,6 +36,9 @@ use introspection::Introspected;
 use issuer::IssuersKeys;
 pub use issuer::NoClient;
 pub use middleware::{Guarded, protect};
+
+/// How many tokens the issuer is asked about at once that have no signature: a flood of made-up ones reaches it no faster.
+const GUESSES: usize = 16;
 
 /// What a server needs to know that checks tokens itself.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub struct ResourceServer {
     issuer: Arc<issuer::Remote>,
     keys: Keys,
     outages: Occasion,
+    /// Taken while the issuer is asked about what may be made up.
+    guesses: Semaphore,
 }
 
 /// Whoever holds a token that was found good. It has no text of the token in it.
@@ -95,6 +101,7 @@ impl ResourceServer {
             resources: Resources::new(vec![itself], Vec::new(), settings.issuer.authority()),
             keys: Keys::new(IssuersKeys(Arc::clone(&issuer)), None),
             outages: Occasion::default(),
+            guesses: Semaphore::new(GUESSES),
             issuer,
             clock,
             settings,
@@ -147,7 +154,8 @@ impl ResourceServer {
     /// Who holds the token: cheap checks first, then the signature, and the issuer's word last.
     async fn holder(&self, bearer: Bearer<'_>) -> Result<TokenHolder, Cause> {
         if PersonalAccessToken::read(bearer.reveal()).is_some() {
-            // nothing but the issuer can say anything about it
+            // nothing but the issuer can say anything about it, and anybody can make one up
+            let _place = self.guesses.try_acquire().map_err(|_| Reason::Busy)?;
             let introspected = self.introspect(bearer).await?;
             return introspected.holder();
         }

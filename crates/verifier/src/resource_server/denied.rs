@@ -96,7 +96,9 @@ impl ResourceServer {
             Reason::IssuerUnavailable if self.outages.is_due(self.clock.now()) => {
                 warn!(code, %request_id, %issuer, %resource, detail, "nobody is let in: the issuer cannot be asked");
             }
-            Reason::IssuerUnavailable | Reason::NoToken => debug!(code, %request_id, detail, "not let in"),
+            Reason::IssuerUnavailable | Reason::Busy | Reason::NoToken => {
+                debug!(code, %request_id, detail, "not let in");
+            }
             _ => info!(code, %request_id, %resource, "not let in"),
         }
     }

@@ -27,6 +27,7 @@ use mcp_gateway_model::{
 };
 use mcp_gateway_verifier::{Guarded, ResourceServer, ResourceServerSettings, TokenHolder, protect};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::{
     signer::Signer,
@@ -47,6 +48,9 @@ pub(crate) struct Said {
     pub(crate) status: Option<u16>,
     /// Whom its metadata name.
     pub(crate) named: Option<String>,
+    /// What questions about tokens wait for, and how many came so far.
+    pub(crate) held: Option<Arc<Semaphore>>,
+    pub(crate) arrived: usize,
     pub(crate) metadata_read: usize,
     pub(crate) keys_read: usize,
     pub(crate) questions: Vec<(String, String)>,
@@ -119,6 +123,14 @@ async fn introspect(
     form: Form<Vec<(String, String)>>,
     state: Data<Mutex<Said>>,
 ) -> HttpResponse {
+    let held = {
+        let mut said = state.lock().unwrap();
+        said.arrived += 1;
+        said.held.clone()
+    };
+    if let Some(held) = held {
+        held.acquire().await.unwrap().forget();
+    }
     let mut said = state.lock().unwrap();
     let authorization = request.headers().get("authorization");
     let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());

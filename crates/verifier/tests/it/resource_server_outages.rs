@@ -1,7 +1,12 @@
 //! The issuer of a server that checks tokens itself: its keys turn, and it may be silent or wrong.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
+use futures_util::future::join_all;
+use mcp_gateway_model::{id::GrantId, token::PersonalAccessToken};
 use serde_json::json;
+use tokio::{sync::Semaphore, task::yield_now};
 
 use crate::{issuer::Alone, log::Log, signer::Signer, stand::changed};
 
@@ -120,4 +125,28 @@ async fn an_issuer_that_calls_itself_something_else_is_not_believed() {
     alone.said().named = None;
     alone.pass(1);
     assert_eq!(alone.get(&alone.token()).await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_flood_of_made_up_tokens_reaches_the_issuer_a_few_at_a_time() {
+    const AT_ONCE: usize = 16;
+    let alone = Alone::start();
+    let held = Arc::new(Semaphore::new(0));
+    alone.said().held = Some(Arc::clone(&held));
+    let token = PersonalAccessToken::generate(&GrantId::generate());
+    let flood = join_all((0..AT_ONCE + 4).map(|_| alone.get(token.reveal())));
+    let release = async {
+        while alone.said().arrived < AT_ONCE {
+            yield_now().await;
+        }
+        held.add_permits(AT_ONCE);
+    };
+    let (answers, ()) = tokio::join!(flood, release);
+    let with = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!(with(StatusCode::OK), AT_ONCE);
+    assert_eq!(with(StatusCode::SERVICE_UNAVAILABLE), 4);
+    assert_eq!(alone.said().arrived, AT_ONCE);
+    // the places are free again
+    held.add_permits(1);
+    assert_eq!(alone.get(token.reveal()).await.status, StatusCode::OK);
 }
