@@ -163,8 +163,9 @@ impl UserAgent for Desk {
             query = self.sent(url) => query,
             () = tokio::time::sleep(self.patience) => {
                 let minutes = self.patience.as_secs().div_ceil(60);
+                let plural = if minutes == 1 { "" } else { "s" };
                 let late = format!(
-                    "nobody came back from the login within {minutes} minutes: try again; if its page does not know this \
+                    "nobody came back from the login within {minutes} minute{plural}: try again; if its page does not know this \
                      client any more, log out first"
                 );
                 return Err(UserAgentFault(late));
