@@ -154,6 +154,34 @@ async fn answers_come_piece_by_piece_where_bodies_of_requests_are_read_too() {
 }
 
 #[tokio::test]
+async fn a_tool_that_a_rule_names_is_not_called_without_an_envelope_either() {
+    let rules = "default_scopes = [\"read\"]\nrule = [{ tools = [\"echo\"], scopes = [\"write\"] }]";
+    let world = World::governed(Layout::Serve, rules, Front::WithBodies).await;
+    let http = world.http();
+    let call = json!({ "name": "echo", "arguments": { "message": "said" } });
+    let in_envelope = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call });
+    let before = world.backend().requests();
+    for scopes in ["read", "read write"] {
+        let token = token(&world, scopes);
+        let refused = http
+            .post(format!("{}/v1/tools/call", world.mcp_url()))
+            .bearer_auth(&token)
+            .json(&call);
+        let refused = refused.send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{scopes}");
+        let said = refused.text().await.unwrap();
+        assert!(said.contains("must be a JSON-RPC message"), "{said}");
+    }
+    let reader = token(&world, "read");
+    let ruled = http
+        .post(format!("{}/v1", world.mcp_url()))
+        .bearer_auth(reader)
+        .json(&in_envelope);
+    assert_eq!(ruled.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert_eq!(world.backend().requests(), before, "it did not reach the server");
+}
+
+#[tokio::test]
 async fn the_typescript_sdk_speaks_the_older_transport_through_the_gateway() {
     let world = World::start(Layout::Apart(1)).await;
     let token = token(&world, "read write");

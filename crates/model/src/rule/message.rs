@@ -22,6 +22,7 @@ pub struct Message<'b> {
     method: Option<Cow<'b, str>>,
     name: Option<Cow<'b, str>>,
     uri: Option<Cow<'b, str>>,
+    is_response: bool,
 }
 
 impl<'b> Message<'b> {
@@ -50,7 +51,7 @@ impl<'b> Message<'b> {
         let message = Self {
             method: Some(Cow::Borrowed(method)),
             name,
-            uri: None,
+            ..Self::default()
         };
         message.check()?;
         Ok(message)
@@ -85,7 +86,12 @@ impl<'b> Message<'b> {
 
     fn check(&self) -> Result<(), BadBody> {
         let Some(method) = self.method() else {
-            return Ok(());
+            // what is called without an envelope is named by the path, which rules of messages do not look at
+            return if self.is_response {
+                Ok(())
+            } else {
+                Err(BadBody::Message)
+            };
         };
         if !is_plain_name(method) || (method != TOOLS_CALL && folded(method) == TOOLS_CALL) {
             return Err(BadBody::Method);
@@ -103,7 +109,7 @@ pub enum BadBody {
     /// Not JSON in UTF-8, or nested too deeply, or more than one value.
     #[error("the body must be one JSON value in UTF-8, nested at most 128 deep, with nothing after it")]
     Json,
-    /// Neither an object nor a list of them.
+    /// Neither a message nor a list of them: no JSON object, or one that neither asks (`method`) nor answers (`result`, `error`).
     #[error("the body must be a JSON-RPC message, or a list of 1 to 100 messages")]
     Message,
     /// A member that is there twice, or that some readers take for another.
@@ -187,6 +193,7 @@ impl<'de> Found<'de> {
                 method: None,
                 name: None,
                 uri: None,
+                is_response: false,
             },
         }
     }
@@ -261,6 +268,7 @@ impl<'de> Visitor<'de> for Scan<'_> {
             match (place, key.as_ref()) {
                 (Place::Message, "method") if value.text.is_none() => return fail(fault, BadBody::Method),
                 (Place::Message, "method") => message.method = value.text,
+                (Place::Message, "result" | "error") => message.is_response = true,
                 (Place::Message, "params") => {
                     (message.name, message.uri) = (value.message.name, value.message.uri);
                 }

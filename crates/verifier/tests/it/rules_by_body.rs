@@ -54,6 +54,12 @@ async fn a_body_that_servers_could_read_differently_is_refused_and_what_is_wrong
             "exactly",
         ),
         (r#"{"method":7}"#, "exactly"),
+        // as endpoints take it that need no envelope: the tool would be called, and no rule would see it
+        (
+            r#"{"name":"create_issue","arguments":{}}"#,
+            "must be a JSON-RPC message",
+        ),
+        ("{}", "must be a JSON-RPC message"),
     ] {
         let answer = post(&stand, "admin", body, &[]).await;
         refused_as_request(&answer, StatusCode::BAD_REQUEST);

@@ -55,9 +55,15 @@ fn what_is_not_a_message_is_refused() {
         "[[{}]]",
         "[null]",
         "name=echo",
+        "{}",
+        "[{}]",
+        r#"[{"method":"ping"},{"jsonrpc":"2.0","id":1}]"#,
+        r#"{"name":"echo","arguments":{"method":"ping","result":1}}"#,
+        r#"{"params":{"name":"echo"}}"#,
     ] {
         assert_eq!(read(body), Err(BadBody::Message), "{body}");
     }
+    assert!(read(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"x"}}"#).is_ok());
     assert_eq!(Message::read(b"\xef\xbb\xbf{}"), Err(BadBody::Message));
     assert_eq!(Message::read(b"\0{\0}\0"), Err(BadBody::Message));
 }
