@@ -110,6 +110,8 @@ async fn a_client_stores_with_write_finds_with_read_and_is_refused_without() {
         "/api/manage/bulk-delete",
     );
     writer.lacks("admin", Method::POST, bulk, Some(&tag)).await;
+    let (by_tags, tags) = ("/api/documents/remove-by-tags", json!(["door"]));
+    writer.lacks("admin", Method::DELETE, by_tags, Some(&tags)).await;
     writer
         .lacks("admin read", Method::GET, "/api/config/env", None)
         .await;
@@ -158,8 +160,14 @@ async fn an_assistant_uses_its_tools_with_the_scopes_that_each_of_them_needs() {
         .run(&["call", &url, "memory_search", "--arg", &format!("query={FACT}")])
         .await;
     assert!(found.contains(FACT), "{found}");
-    let (code, out, told) = home.try_run(&["call", &url, "memory_cleanup"]).await;
-    assert!(code == 1 && told.contains("admin"), "{code} {out} {told}");
+    for managing in [
+        &["memory_cleanup"][..],
+        &["memory_delete", "--arg", "before=2100-01-01"],
+    ] {
+        let call = [&["call", &url], managing].concat();
+        let (code, out, told) = home.try_run(&call).await;
+        assert!(code == 1 && told.contains("admin"), "{code} {out} {told}");
+    }
 
     // the REST API is a resource of its own
     let rest = self::url(&world);
