@@ -230,6 +230,11 @@ async fn wrong_usage_and_help_have_their_exit_codes() {
         &["--auto", "https://echo.example.com/mcp"],
         &["--auto", "http://127.0.0.1.example.com/mcp"],
         &["--ca-file", "missing.pem", "http://localhost:8000/mcp"],
+        &[
+            "--initial-access-token-file",
+            "/dev/null",
+            "http://localhost:8000/mcp",
+        ],
         &["--unheard-of", "http://localhost:8000/mcp"],
     ] {
         let ended = run(wrong).await;
@@ -312,11 +317,20 @@ async fn a_certificate_that_is_not_trusted_is_named_with_the_way_out() {
         "{distrusted}"
     );
     let file = directory.join("cert.pem");
-    let trusted = run(&["--ca-file", file.to_str().unwrap(), &url]).await.stdout;
+    let trusting = async |url: &str| run(&["--ca-file", file.to_str().unwrap(), url]).await.stdout;
     // it is the gateway itself, with nothing protected in front of it
+    let trusted = trusting(&url).await;
     assert!(
-        trusted.starts_with("FAILED challenge") && trusted.contains("answered 404 without a token"),
+        trusted.starts_with("FAILED challenge")
+            && trusted.contains("answered 404 without a token")
+            && trusted.contains("is the gateway's middleware on its router"),
         "{trusted}"
+    );
+    let gateway = trusting(url.strip_suffix("/mcp").unwrap()).await;
+    assert!(
+        gateway.starts_with("FAILED challenge")
+            && gateway.contains("this is the gateway itself; give the address"),
+        "{gateway}"
     );
     server.stop().await;
 }
@@ -358,6 +372,52 @@ async fn names_what_is_broken(faults: &[(&str, &str, Fault)]) {
 
 fn is_metadata(asked: &Asked) -> bool {
     asked.path.starts_with("/.well-known/oauth-authorization-server")
+}
+
+/// Any of the documents that describe the authorization server.
+fn describes_the_gateway(asked: &Asked) -> bool {
+    is_metadata(asked) || asked.path.starts_with("/.well-known/openid-configuration")
+}
+
+#[tokio::test]
+async fn an_initial_access_token_is_sent_to_the_named_gateway_alone() {
+    let (stage, relay) = (Stage::new(), Relay::start());
+    let server = behind(&relay, &stage).await;
+    let file = stage.directory.path().join("token");
+    std::fs::write(&file, "for-registration").unwrap();
+    let own = format!("http://localhost:{}", relay.port);
+    for (named, step, said) in [
+        (
+            "https://auth.example.com",
+            "resource",
+            "not by 'https://auth.example.com'",
+        ),
+        (&own, "register", "is sent to"),
+    ] {
+        relay.breaks(|asked, answered| {
+            if describes_the_gateway(asked) {
+                let (here, there) = ("http://localhost", "http://127.0.0.1");
+                let member = |origin| format!("\"registration_endpoint\":\"{origin}");
+                answered.replace(&member(here), &member(there));
+            }
+        });
+        let file = file.to_str().unwrap();
+        let arguments = [
+            "--auto",
+            "--json",
+            "--issuer",
+            named,
+            "--initial-access-token-file",
+            file,
+            &relay.url(),
+        ];
+        let report = run(&arguments).await.json();
+        assert_eq!(report["failed"], step, "{report}");
+        let last = report["steps"].as_array().unwrap().last().unwrap();
+        assert!(last["detail"].as_str().unwrap().contains(said), "{report}");
+    }
+    assert_eq!(events(&server, "client_registered"), 0);
+    server.stop().await;
 }
 
 #[tokio::test]
@@ -431,6 +491,13 @@ async fn what_is_broken_in_the_registration_is_named() {
                     "{\"error\":\"invalid_redirect_uri\",\"error_description\":\"not here\"}".into();
             }
         }),
+        // a terminal would obey these words
+        ("register", "not?[2Khere", |asked, answered| {
+            if asked.path == "/register" && asked.method == "POST" {
+                answered.status = 400;
+                answered.body = "{\"error\":\"x\",\"error_description\":\"not\\u001b[2Khere\"}".into();
+            }
+        }),
     ])
     .await;
 }
@@ -445,6 +512,14 @@ async fn what_is_broken_from_the_login_on_is_named() {
         }),
         ("authorize", "RFC 9207", |_, answered| {
             answered.replace("&iss=http", "&iss=https");
+        }),
+        ("token", "is not https", |asked, answered| {
+            if describes_the_gateway(asked) {
+                answered.replace(
+                    "\"token_endpoint\":\"http://localhost",
+                    "\"token_endpoint\":\"HTTP://192.0.2.1",
+                );
+            }
         }),
         ("token", "no-store", |asked, answered| {
             if asked.path == "/token" {
