@@ -12,6 +12,7 @@ mod endpoints;
 mod examination;
 mod finding;
 mod identity;
+mod late;
 mod legacy;
 mod names;
 mod registration;
@@ -75,9 +76,10 @@ pub fn settings() -> Settings {
 /// All kinds of findings there are, in the order of a client's steps.
 #[must_use]
 pub fn kinds() -> Vec<&'static Kind> {
-    let subjects: [&[&'static Kind]; 10] = [
+    let subjects: [&[&'static Kind]; 11] = [
         address::KINDS,
         challenge::KINDS,
+        late::KINDS,
         resource::KINDS,
         server::KINDS,
         identity::KINDS,

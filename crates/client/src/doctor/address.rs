@@ -103,6 +103,12 @@ pub(super) fn initialize() -> Value {
     })
 }
 
+/// A call of a tool that nobody has.
+fn call() -> Value {
+    let params = json!({ "name": "mcp-oauth-doctor-has-no-tool", "arguments": {} });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params })
+}
+
 /// What clients of revision 2026-07-28 send first, with these header fields.
 fn discover() -> (Value, &'static [(&'static str, &'static str)]) {
     let body = json!({
@@ -134,7 +140,8 @@ pub(super) async fn first_request(
     if examination.is_modern {
         return modern_request(examination, about, headers).await;
     }
-    post(examination, about, &url, (&initialize(), headers)).await
+    let body = if examination.is_late { call() } else { initialize() };
+    post(examination, about, &url, (&body, headers)).await
 }
 
 /// The first request of a client of revision 2026-07-28, with more header fields.

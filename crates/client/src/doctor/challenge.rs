@@ -9,6 +9,7 @@ use super::{
     Client, Kind, Severity, Stage,
     address::{self, first_request, modern_request},
     examination::{Examination, Question},
+    late,
 };
 use crate::{
     discover::{Challenge, ResourcePlace, resource_places},
@@ -23,7 +24,7 @@ pub(super) const NOT_PROTECTED: Kind = Kind {
     severity: Severity::Fault,
     stage: Stage::Challenge,
     what: "The server answers without a token, so no client ever starts a login.",
-    remedy: "Answer every request without a token with 401, `initialize` too. Behind a proxy, put the authentication on the \
+    remedy: "Answer requests without a token with 401, `initialize` too. Behind a proxy, put the authentication on the \
              router of this path.",
 };
 
@@ -195,7 +196,8 @@ pub(super) struct Challenged {
 /// Judges the answer to the first request, and asks what is answered to a bad token.
 pub(super) async fn check(examination: &mut Examination<'_>, first: &Answer) -> Challenged {
     let modern = modern(examination, first).await;
-    let first = modern.as_ref().unwrap_or(first);
+    let late = late::check(examination, first).await;
+    let first = late.as_ref().or(modern.as_ref()).unwrap_or(first);
     if first.status.as_u16() != 401 {
         judge_status(examination, first);
         return Challenged {
@@ -212,7 +214,9 @@ pub(super) async fn check(examination: &mut Examination<'_>, first: &Answer) -> 
         None
     };
     bad_token(examination).await;
-    stream(examination).await;
+    if !examination.is_late {
+        stream(examination).await;
+    }
     Challenged {
         is_401: true,
         challenge,

@@ -81,6 +81,8 @@ pub(super) struct Examination<'x> {
     pub(super) is_over: bool,
     /// Whether the server knows only requests of revision 2026-07-28.
     pub(super) is_modern: bool,
+    /// Whether the server asks for a token only when something is called.
+    pub(super) is_late: bool,
     names: Names,
 }
 
@@ -99,6 +101,7 @@ impl<'x> Examination<'x> {
             deadline: Instant::now() + options.total,
             is_over: false,
             is_modern: false,
+            is_late: false,
             names: Names::default(),
         }
     }

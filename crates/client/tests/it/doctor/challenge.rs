@@ -18,6 +18,19 @@ async fn a_server_that_asks_for_no_token_is_not_protected() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_for_a_token_when_a_tool_is_called_is_protected() {
+    // it tells anybody what it is, and has a stream for everybody
+    let report = only("token-only-for-calls", |_, asked| {
+        let is_open = asked.header("authorization").is_none() && !asked.body.contains("tools/call");
+        let is_its = asked.path == "/mcp" && asked.method != "OPTIONS";
+        (is_open && is_its).then(|| open(200).json(json!({"jsonrpc": "2.0", "id": 1, "result": {}})))
+    })
+    .await;
+    assert!(report.ok);
+    assert_eq!(passing(&report).len(), report.clients.len(), "{report:?}");
+}
+
+#[tokio::test]
 async fn a_server_without_any_oauth_is_only_said_to_be_unprotected() {
     only("not-protected", |_, asked| {
         Some(match place(asked) {
