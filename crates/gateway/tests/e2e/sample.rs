@@ -159,7 +159,7 @@ async fn a_tool_that_a_rule_names_is_not_called_without_an_envelope_either() {
     let world = World::governed(Layout::Serve, rules, Front::WithBodies).await;
     let http = world.http();
     let call = json!({ "name": "echo", "arguments": { "message": "said" } });
-    let in_envelope = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call });
     let before = world.backend().requests();
     for scopes in ["read", "read write"] {
         let token = token(&world, scopes);
@@ -173,11 +173,11 @@ async fn a_tool_that_a_rule_names_is_not_called_without_an_envelope_either() {
         assert!(said.contains("must be a JSON-RPC message"), "{said}");
     }
     let reader = token(&world, "read");
-    let ruled = http
+    let in_envelope = http
         .post(format!("{}/v1", world.mcp_url()))
         .bearer_auth(reader)
-        .json(&in_envelope);
-    assert_eq!(ruled.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+        .json(&message);
+    assert_eq!(in_envelope.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     assert_eq!(world.backend().requests(), before, "it did not reach the server");
 }
 

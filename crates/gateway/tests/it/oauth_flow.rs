@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::support::{
     agent::Agent,
-    relay::{Asked, Fault, Relay},
+    relay::{Answered, Asked, Fault, Relay},
     run::{Ended, command, end},
     server::{Server, client, eventually, free_port},
     stage::{Stage, issuer},
@@ -132,6 +132,34 @@ async fn every_step_goes_well_against_dev_and_nothing_is_left() {
         (&logins[0]["login"], &logins[1]["login"]),
         (&"octocat".into(), &"hubot".into())
     );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_step_goes_well_where_the_server_protects_itself_and_only_its_tools_ask_for_a_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, own) = (free_port(), free_port().to_string());
+    let mut command = command(directory.path());
+    command
+        .arg("dev")
+        .env("SHUTDOWN_DELAY", "0")
+        .env("OAUTH_SERVER_PORT", port.to_string())
+        .env("MCP_SERVER_PORT", &own);
+    let server = Server::spawn(command, directory.path(), port).ready().await;
+    let url = format!("http://127.0.0.1:{own}");
+    for (more, path, said) in [
+        (&[][..], "/mcp", "get_data answers"),
+        (&[], "/mcp/v1", "get_data answers"),
+        (&["--get"], "/api/data", "GET answered 200"),
+    ] {
+        let url = format!("{url}{path}");
+        let ended = run(&[&["--auto", &url], more].concat()).await;
+        assert_eq!(ended.code, 0, "{url}: {}\n{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains(said), "{}", ended.stdout);
+        tells_no_secret(&ended);
+        nothing_is_left(&server);
+    }
+    assert_eq!(events(&server, "client_registered"), 3);
     server.stop().await;
 }
 
@@ -502,6 +530,16 @@ async fn what_is_broken_in_the_registration_is_named() {
     .await;
 }
 
+/// In capitals, which mean the same.
+fn names_a_token_endpoint_in_clear_text(asked: &Asked, answered: &mut Answered) {
+    if describes_the_gateway(asked) {
+        answered.replace(
+            "\"token_endpoint\":\"http://localhost",
+            "\"token_endpoint\":\"HTTP://192.0.2.1",
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_is_broken_from_the_login_on_is_named() {
     names_what_is_broken(&[
@@ -513,14 +551,7 @@ async fn what_is_broken_from_the_login_on_is_named() {
         ("authorize", "RFC 9207", |_, answered| {
             answered.replace("&iss=http", "&iss=https");
         }),
-        ("token", "is not https", |asked, answered| {
-            if describes_the_gateway(asked) {
-                answered.replace(
-                    "\"token_endpoint\":\"http://localhost",
-                    "\"token_endpoint\":\"HTTP://192.0.2.1",
-                );
-            }
-        }),
+        ("token", "is not https", names_a_token_endpoint_in_clear_text),
         ("token", "no-store", |asked, answered| {
             if asked.path == "/token" {
                 answered.without("cache-control");
