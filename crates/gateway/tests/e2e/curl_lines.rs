@@ -38,6 +38,29 @@ const PLACEHOLDERS: [(&str, &str); 3] = [
     ("YOUR_ACCESS_TOKEN", "access_token"),
 ];
 
+/// The text with each of `pairs` put in place, in one pass: what was put in is not looked at again (port 50012 begins like 5001).
+fn replaced(text: &str, pairs: &[(&str, String)]) -> String {
+    let (mut whole, mut rest) = (String::new(), text);
+    let first = |rest: &str| {
+        let places = pairs
+            .iter()
+            .filter_map(|(from, to)| Some((rest.find(from)?, from.len(), to.clone())));
+        places.min_by_key(|(place, ..)| *place)
+    };
+    while let Some((place, length, to)) = first(rest) {
+        whole += &rest[..place];
+        whole += &to;
+        rest = &rest[place + length..];
+    }
+    whole + rest
+}
+
+#[test]
+fn a_port_that_begins_like_another_is_not_torn() {
+    let pairs = [("5000", "50012".to_owned()), ("5001", "41000".to_owned())];
+    assert_eq!(replaced("5000 and 5001, 5000", &pairs), "50012 and 41000, 50012");
+}
+
 impl<'a> Shell<'a> {
     /// Finds every host on this machine, at the port in its address, and trusts `authority`.
     fn new(directory: &'a Path, authority: Option<&Path>, addresses: Vec<(&'static str, String)>) -> Self {
@@ -59,10 +82,7 @@ impl<'a> Shell<'a> {
 
     /// The line with addresses and answers filled in.
     fn filled_in(&self, line: &str) -> String {
-        let mut line = line.to_owned();
-        for (from, to) in &self.addresses {
-            line = line.replace(from, to);
-        }
+        let mut line = replaced(line, &self.addresses);
         for (placeholder, member) in PLACEHOLDERS {
             if let Some(value) = self.variables.get(member) {
                 line = line.replace(placeholder, value);
@@ -115,10 +135,8 @@ impl<'a> Shell<'a> {
 #[tokio::test]
 async fn every_line_of_the_demo_is_answered_as_the_page_says_where_the_server_protects_itself() {
     let [issuer, server] = [free_port(), free_port()];
-    let mapped = |text: &str| {
-        let text = text.replace("5000", &issuer.to_string());
-        text.replace("5001", &server.to_string())
-    };
+    let ports = [("5000", issuer.to_string()), ("5001", server.to_string())];
+    let mapped = |text: &str| replaced(text, &ports);
     let settings: Vec<_> = settings("The demo", 0)
         .into_iter()
         .map(|(name, value)| (name, mapped(value)))
