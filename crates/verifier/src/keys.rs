@@ -6,7 +6,10 @@ mod verifying;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -46,6 +49,8 @@ pub(crate) struct Keys {
     known: RwLock<HashMap<KeyId, Arc<VerifyingKey>>>,
     /// Held by the one request that asks the source; what came of it, for those that waited.
     asked: Mutex<Option<Asked>>,
+    /// How often the source gave none: whoever waited meanwhile takes that for an answer, instead of waiting as long again.
+    failures: AtomicU64,
 }
 
 /// Until when the source is not asked again, and why it gave no keys if it did not.
@@ -68,6 +73,7 @@ impl Keys {
             shared: shared.map(|(kid, key)| (kid, Arc::new(key))),
             known: RwLock::default(),
             asked: Mutex::default(),
+            failures: AtomicU64::default(),
         }
     }
 
@@ -85,12 +91,16 @@ impl Keys {
                 return Ok(Some(key));
             }
         }
+        let failures = self.failures.load(Ordering::Acquire);
         let mut asked = self.asked.lock().await;
+        let failed_meanwhile = self.failures.load(Ordering::Acquire) != failures;
         if let Some(key) = self.remembered(kid, now) {
             return Ok(Some(key));
         }
         match *asked {
-            Some(Asked { pause_until, failed }) if !pause_until.has_passed(now) => {
+            Some(Asked { pause_until, failed })
+                if !pause_until.has_passed(now) || (failed_meanwhile && failed.is_some()) =>
+            {
                 return match failed {
                     None => Ok(None),
                     Some(reason) => Err(Cause {
@@ -126,6 +136,9 @@ impl Keys {
 
     async fn ask(&self, asked: &mut Option<Asked>, now: Moment) -> Result<(), Cause> {
         let read = self.read(now).await;
+        if read.is_err() {
+            self.failures.fetch_add(1, Ordering::Release);
+        }
         *asked = Some(Asked {
             pause_until: after(now, Self::PAUSE),
             failed: read.as_ref().err().map(|cause| cause.reason),

@@ -96,7 +96,7 @@ impl ResourceServer {
             Vec::new(),
             &settings.hierarchy,
         );
-        let issuer = Arc::new(issuer::Remote::new(&settings)?);
+        let issuer = Arc::new(issuer::Remote::new(&settings, Arc::clone(&clock))?);
         Ok(Self {
             resources: Resources::new(vec![itself], Vec::new(), settings.issuer.authority()),
             keys: Keys::new(IssuersKeys(Arc::clone(&issuer)), None),
@@ -132,6 +132,13 @@ impl ResourceServer {
             Err(cause) if cause.reason == Reason::NoToken => Ok(None),
             Err(cause) => Err(self.denied(request.path(), &cause, &ScopeSet::default())),
         }
+    }
+
+    /// Where the metadata of this server is ([RFC 9728 §3.1](https://www.rfc-editor.org/rfc/rfc9728#section-3.1)), for a client that
+    /// asks for `path`.
+    #[must_use]
+    pub fn metadata_url(&self, path: &str) -> String {
+        places::metadata_url(self, path)
     }
 
     /// What is said to whoever sent no token and needs one, with these scopes.

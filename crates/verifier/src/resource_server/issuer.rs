@@ -1,19 +1,27 @@
 //! The issuer as a server reaches it that shares no store with it: its metadata, its keys, and what it says of tokens.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use mcp_gateway_model::{
+    clock::Clock,
     issuer::{Issuer, is_loopback},
     key::PublicKey,
     resource::ResourceUri,
     secret::Secret,
 };
+use mcp_gateway_store::{Moment, moment};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, RequestBuilder, StatusCode, Url, redirect::Policy};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 
 use super::{ResourceServerSettings, introspection::Introspected};
 use crate::{
@@ -25,6 +33,8 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long a whole call may take.
 const CALL: Duration = Duration::from_secs(5);
+/// How long after it could not be read the metadata is not asked for again.
+const PAUSE: Duration = Duration::from_secs(1);
 /// No answer of the issuer is longer, in bytes.
 const LONGEST: usize = 256 * 1024;
 
@@ -39,8 +49,20 @@ pub(super) struct Remote {
     issuer: Issuer,
     uri: ResourceUri,
     secret: Secret,
+    clock: Arc<dyn Clock>,
     /// Where things are; forgotten when something is not there any more.
     places: RwLock<Option<Arc<Places>>>,
+    /// Held by the one request that reads the metadata; until when nobody does after that failed.
+    reading: Mutex<Option<Moment>>,
+    /// How often that failed: whoever waited meanwhile takes that for an answer, instead of waiting as long again.
+    failures: AtomicU64,
+}
+
+/// Why there is no answer.
+struct Unanswered {
+    why: String,
+    /// Whether what was asked may be somewhere else now.
+    is_gone: bool,
 }
 
 /// What is looked at of the metadata ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)).
@@ -59,7 +81,7 @@ struct KeySet {
 
 impl Remote {
     /// A client with its limits. It follows no redirect: nothing that it sends is for anybody else.
-    pub(super) fn new(settings: &ResourceServerSettings) -> Result<Self, NoClient> {
+    pub(super) fn new(settings: &ResourceServerSettings, clock: Arc<dyn Clock>) -> Result<Self, NoClient> {
         let builder = Client::builder()
             .connect_timeout(CONNECT)
             .timeout(CALL)
@@ -76,7 +98,10 @@ impl Remote {
             issuer: settings.issuer.clone(),
             uri: settings.uri.clone(),
             secret: Secret::presented(settings.secret.reveal().to_owned()),
+            clock,
             places: RwLock::default(),
+            reading: Mutex::default(),
+            failures: AtomicU64::default(),
         })
     }
 
@@ -95,13 +120,30 @@ impl Remote {
 
     /// Where the issuer's endpoints are.
     async fn places(&self) -> Result<Arc<Places>, Cause> {
-        if let Some(places) = &*self.places.read().await {
-            return Ok(Arc::clone(places));
+        if let Some(places) = self.known() {
+            return Ok(places);
         }
-        let mut known = self.places.write().await;
-        if let Some(places) = &*known {
-            return Ok(Arc::clone(places));
+        let failures = self.failures.load(Ordering::Acquire);
+        let mut pause_until = self.reading.lock().await;
+        if let Some(places) = self.known() {
+            return Ok(places);
         }
+        let pauses = pause_until.is_some_and(|until| !until.has_passed(moment(&*self.clock)));
+        if pauses || self.failures.load(Ordering::Acquire) != failures {
+            return Err(unavailable("its metadata could not be read a moment ago".into()));
+        }
+        let read = self.read_places().await;
+        if let Ok(places) = &read {
+            self.know(Some(Arc::clone(places)));
+        } else {
+            let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
+            *pause_until = Some(moment(&*self.clock).plus_millis(pause));
+            self.failures.fetch_add(1, Ordering::Release);
+        }
+        read
+    }
+
+    async fn read_places(&self) -> Result<Arc<Places>, Cause> {
         let address = self.issuer.endpoint("/.well-known/oauth-authorization-server");
         let places: Places = self.ask(self.client.get(address), "its metadata").await?;
         if places.issuer != self.issuer.as_str() {
@@ -113,22 +155,25 @@ impl Remote {
                 "its metadata name an address that is not https".into(),
             ));
         }
-        let places = Arc::new(places);
-        *known = Some(Arc::clone(&places));
-        Ok(places)
+        Ok(Arc::new(places))
     }
 
-    /// The answer to a question. Whatever keeps it away, the next question begins with the metadata.
+    fn known(&self) -> Option<Arc<Places>> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn know(&self, places: Option<Arc<Places>>) {
+        *self.places.write().unwrap_or_else(PoisonError::into_inner) = places;
+    }
+
+    /// The answer to a question. If nothing is there any more that answers, the next question begins with the metadata.
     async fn ask<T: DeserializeOwned>(&self, question: RequestBuilder, what: &str) -> Result<T, Cause> {
-        let answer = read(question)
-            .await
-            .map_err(|why| unavailable(format!("{what}: {why}")));
-        if answer.is_err()
-            && let Ok(mut places) = self.places.try_write()
-        {
-            *places = None;
-        }
-        answer
+        read(question).await.map_err(|Unanswered { why, is_gone }| {
+            if is_gone {
+                self.know(None);
+            }
+            unavailable(format!("{what}: {why}"))
+        })
     }
 }
 
@@ -148,26 +193,40 @@ impl KeySource for IssuersKeys {
 }
 
 /// Sends a question and reads the answer, as far as one may be long.
-async fn read<T: DeserializeOwned>(question: RequestBuilder) -> Result<T, String> {
-    let mut answer = question.send().await.map_err(|error| said(&error).to_owned())?;
+async fn read<T: DeserializeOwned>(question: RequestBuilder) -> Result<T, Unanswered> {
+    let unanswered = |why: &str| Unanswered {
+        why: why.to_owned(),
+        is_gone: false,
+    };
+    let broken = |error: reqwest::Error| Unanswered {
+        is_gone: error.is_connect(),
+        ..unanswered(said(&error))
+    };
+    let mut answer = question.send().await.map_err(broken)?;
     match answer.status() {
         StatusCode::OK => {}
         StatusCode::UNAUTHORIZED => {
-            return Err("it does not accept this server's URI and secret: compare them with introspection_secret_file of the \
-                        resource there"
-                .into());
+            return Err(unanswered(
+                "it does not accept this server's URI and secret: compare them with introspection_secret_file of the resource \
+                 there",
+            ));
         }
-        StatusCode::TOO_MANY_REQUESTS => return Err("it asks to wait (429)".into()),
-        status => return Err(format!("status {}", status.as_u16())),
+        StatusCode::TOO_MANY_REQUESTS => return Err(unanswered("it asks to wait (429)")),
+        status => {
+            return Err(Unanswered {
+                why: format!("status {}", status.as_u16()),
+                is_gone: [StatusCode::NOT_FOUND, StatusCode::GONE].contains(&status),
+            });
+        }
     }
     let mut body = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(|error| said(&error).to_owned())? {
+    while let Some(piece) = answer.chunk().await.map_err(broken)? {
         if body.len() + piece.len() > LONGEST {
-            return Err("the answer is too long".into());
+            return Err(unanswered("the answer is too long"));
         }
         body.extend_from_slice(&piece);
     }
-    serde_json::from_slice(&body).map_err(|_| "the answer cannot be read".into())
+    serde_json::from_slice(&body).map_err(|_| unanswered("the answer cannot be read"))
 }
 
 /// The kind of failure, without an address.

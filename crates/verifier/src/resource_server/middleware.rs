@@ -17,19 +17,24 @@ use crate::{
     preflight::{self, ALL_METHODS},
 };
 
+type Needs = dyn Fn(&RequestHead, &str) -> ScopeSet + Send + Sync;
+
 /// What stands behind [`protect`]: the server, and what its requests need.
 #[derive(Clone)]
 pub struct Guarded {
     server: Arc<ResourceServer>,
-    needs: Arc<dyn Fn(&RequestHead) -> ScopeSet + Send + Sync>,
+    needs: Arc<Needs>,
 }
 
 impl Guarded {
-    /// Requests that need what `needs` says, by their head.
+    /// Requests that need what `needs` says, by their head and their path.
+    ///
+    /// The path is the one that the application routes by, without percent-encoding: `/mcp/%61dmin` leads to the handler of
+    /// `/mcp/admin`, and is `/mcp/admin` here too. The one in the head's URI is as it was sent, so decide nothing by that.
     #[must_use]
     pub fn new(
         server: &Arc<ResourceServer>,
-        needs: impl Fn(&RequestHead) -> ScopeSet + Send + Sync + 'static,
+        needs: impl Fn(&RequestHead, &str) -> ScopeSet + Send + Sync + 'static,
     ) -> Self {
         Self {
             server: Arc::clone(server),
@@ -62,7 +67,7 @@ pub async fn protect<B: MessageBody + 'static>(
     if let Some(answer) = preflight::answer(request.request(), cors, ALL_METHODS) {
         return Ok(request.into_response(answer));
     }
-    let needed = (guarded.needs)(request.head());
+    let needed = (guarded.needs)(request.head(), request.match_info().as_str());
     match server.admit(request.request(), &needed).await {
         Ok(holder) => {
             request.extensions_mut().insert(holder);

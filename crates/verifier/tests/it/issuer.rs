@@ -154,6 +154,20 @@ pub(crate) fn introspected(issuer: &str) -> Value {
     })
 }
 
+/// A server that takes the tokens of `issuer`.
+pub(crate) fn server(issuer: &str, clock: &Arc<ManualClock>) -> Arc<ResourceServer> {
+    let settings = ResourceServerSettings {
+        issuer: Issuer::parse(issuer).unwrap(),
+        uri: ResourceUri::parse(SAMPLE).unwrap(),
+        name: Some("Sample".into()),
+        scopes: ScopeSet::usual(),
+        hierarchy: Hierarchy::default(),
+        secret: Secret::presented(SECRET.into()),
+        cors: CorsOrigins::Any,
+    };
+    Arc::new(ResourceServer::new(settings, clock.clone()).unwrap())
+}
+
 /// A server that checks tokens itself, and its issuer.
 pub(crate) struct Alone {
     pub(crate) issuer: FakeIssuer,
@@ -171,21 +185,12 @@ impl Alone {
         let issuer = FakeIssuer::start();
         issuer.publish(signer.public());
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(NOW)));
-        let settings = ResourceServerSettings {
-            issuer: Issuer::parse(&issuer.url).unwrap(),
-            uri: ResourceUri::parse(SAMPLE).unwrap(),
-            name: Some("Sample".into()),
-            scopes: ScopeSet::usual(),
-            hierarchy: Hierarchy::default(),
-            secret: Secret::presented(SECRET.into()),
-            cors: CorsOrigins::Any,
-        };
-        let server = ResourceServer::new(settings, clock.clone()).unwrap();
+        let server = server(&issuer.url, &clock);
         Self {
             issuer,
             clock,
             signer,
-            server: Arc::new(server),
+            server,
         }
     }
 
@@ -216,16 +221,21 @@ impl Alone {
         self.said().introspected = Some(said);
     }
 
-    /// Asks the server for something that needs `read` (GET) or `write` (any other method).
+    /// Asks the server for something that needs `read` (GET), `write` (any other method) or `admin` (whatever is at `/mcp/admin`).
     pub(crate) async fn ask(&self, request: TestRequest) -> Answer {
-        let guarded = Guarded::new(&self.server, |head| {
-            let needed = if head.method == "GET" { "read" } else { "write" };
+        let guarded = Guarded::new(&self.server, |head, path| {
+            let needed = match head.method.as_str() {
+                _ if path.starts_with("/mcp/admin") => "admin",
+                "GET" => "read",
+                _ => "write",
+            };
             ScopeSet::parse(needed).unwrap()
         });
         let app = App::new().configure(self.server.configure()).service(
             web::scope("/mcp")
                 .app_data(Data::new(guarded))
                 .wrap(from_fn(protect))
+                .route("/admin", web::get().to(who))
                 .default_service(web::to(who)),
         );
         let service = init_service(app).await;

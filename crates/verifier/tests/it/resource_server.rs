@@ -298,3 +298,19 @@ async fn preflights_need_no_token_and_other_options_do() {
         StatusCode::UNAUTHORIZED
     );
 }
+
+#[actix_web::test]
+async fn what_a_request_needs_is_decided_by_the_path_that_it_is_routed_by() {
+    let alone = Alone::start();
+    for (path, status) in [
+        ("/mcp/v1", StatusCode::OK),
+        ("/mcp/admin", StatusCode::FORBIDDEN),
+        ("/mcp/%61dmin", StatusCode::FORBIDDEN),
+        ("/mcp/a%64%6Din", StatusCode::FORBIDDEN),
+    ] {
+        let token = format!("Bearer {}", alone.token());
+        let request = TestRequest::get().uri(path);
+        let answer = alone.ask(request.insert_header(("authorization", token))).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+}

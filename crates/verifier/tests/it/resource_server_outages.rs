@@ -1,14 +1,61 @@
 //! The issuer of a server that checks tokens itself: its keys turn, and it may be silent or wrong.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use actix_web::http::StatusCode;
+use actix_web::{http::StatusCode, rt, test::TestRequest};
 use futures_util::future::join_all;
-use mcp_gateway_model::{id::GrantId, token::PersonalAccessToken};
+use mcp_gateway_model::{
+    clock::{ManualClock, Timestamp},
+    id::GrantId,
+    token::PersonalAccessToken,
+};
 use serde_json::json;
-use tokio::{sync::Semaphore, task::yield_now};
+use tokio::{io::AsyncReadExt, net::TcpListener, sync::Semaphore, task::yield_now};
 
-use crate::{issuer::Alone, log::Log, signer::Signer, stand::changed};
+use crate::{
+    issuer::{Alone, server},
+    log::Log,
+    signer::Signer,
+    stand::{NOW, changed},
+};
+
+/// The address of an issuer that takes questions and answers none of them, and how many came.
+async fn silent() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::default());
+    let counted = Arc::clone(&asked);
+    rt::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            // until the other side has had enough
+            rt::spawn(async move { stream.read_to_end(&mut Vec::new()).await });
+        }
+    });
+    (url, asked)
+}
+
+#[actix_web::test]
+async fn whoever_waits_for_an_issuer_that_does_not_answer_waits_once_and_not_one_after_the_other() {
+    let (url, asked) = silent().await;
+    let server = server(&url, &Arc::new(ManualClock::new(Timestamp::from_secs(NOW))));
+    let answers = join_all((0..16).map(async |_| {
+        let token = PersonalAccessToken::generate(&GrantId::generate());
+        let bearer = ("authorization", format!("Bearer {}", token.reveal()));
+        let request = TestRequest::get().insert_header(bearer).to_http_request();
+        server.identify(&request).await.unwrap_err().status()
+    }));
+    assert_eq!(answers.await, [StatusCode::SERVICE_UNAVAILABLE; 16]);
+    assert_eq!(
+        asked.load(Ordering::Relaxed),
+        1,
+        "each question takes the whole of its time"
+    );
+}
 
 #[actix_web::test]
 async fn a_new_key_is_found_when_its_first_token_comes() {
