@@ -31,10 +31,11 @@ use std::{
 use actix_web::{
     HttpRequest, HttpResponse,
     guard::{self, GuardContext},
-    http::{Method, StatusCode, header},
+    http::{Method, StatusCode},
     middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
+use mcp_gateway_model::secret::Digest;
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
@@ -47,7 +48,7 @@ pub use items::{Items, MOST_ITEMS, OpenError};
 pub use protection::{Guard, Need, Protection, Refusal};
 pub use recorder::{Recorded, Recorder};
 
-use arrival::Hosts;
+use arrival::{Hosts, Proof};
 use exercises::{Changes, Offer};
 use owners::Owners;
 use plain::Plain;
@@ -65,6 +66,9 @@ const LARGEST_BODY: usize = 4 * 1024 * 1024;
 pub struct Options {
     /// The `Host`s that are answered, with or without a port. Empty: any, since the gateway in front decides.
     pub allowed_hosts: Vec<String>,
+    /// What the gateway in front shows with every request, in the header `X-Gateway-Proof`: nobody is believed without it, so that
+    /// other accounts of the machine cannot say who they are. `None`: the network keeps everybody else away.
+    pub proof: Option<Digest>,
     /// How it is protected.
     pub protection: Protection,
     /// Whether it has what the official MCP conformance suite asks servers for, besides its own tools.
@@ -84,6 +88,7 @@ pub struct SampleServer {
     items: Items,
     protection: Protection,
     hosts: Hosts,
+    proof: Proof,
     recorder: Recorder,
 }
 
@@ -113,6 +118,7 @@ impl SampleServer {
             items: options.items,
             protection: options.protection,
             hosts: Hosts(options.allowed_hosts),
+            proof: Proof(options.proof),
             recorder: Recorder::default(),
         }
     }
@@ -132,8 +138,9 @@ impl SampleServer {
             .app_data(Data::new(self.clone()))
             .service(
                 web::resource("/mcp/v1")
-                    .guard(guard::fn_guard(opens_a_stream))
+                    .guard(guard::fn_guard(is_of_a_stream))
                     .route(web::get().to(sse::open))
+                    .route(web::post().to(sse::message))
                     .wrap(from_fn(arrival::pass)),
             )
             .service(
@@ -155,7 +162,12 @@ impl SampleServer {
                     .default_service(web::to(nothing_here))
                     .wrap(from_fn(arrival::pass)),
             )
-            .route("/health", web::get().to(health));
+            .service(
+                problem::resource("/health", "GET, HEAD")
+                    .route(web::get().to(health))
+                    .route(web::head().to(health))
+                    .wrap(from_fn(arrival::open_to_pages)),
+            );
     }
 
     /// Serves on a free port of 127.0.0.1, on a thread of its own.
@@ -248,19 +260,21 @@ impl RunningSample {
     }
 }
 
-/// A GET that belongs to no session, of a client of a revision that knows such streams: of 2024-11-05, above all.
-fn opens_a_stream(context: &GuardContext<'_>) -> bool {
+/// A message of a stream, or a GET that belongs to no session, of a client of a revision that knows such streams: of 2024-11-05,
+/// above all.
+fn is_of_a_stream(context: &GuardContext<'_>) -> bool {
     let head = context.head();
     let version = head.headers().get("mcp-protocol-version");
-    head.method == Method::GET
-        && !head.headers().contains_key("mcp-session-id")
-        && version.is_none_or(|version| version.as_bytes() < &b"2026-07-28"[..])
+    let is_free = !head.headers().contains_key("mcp-session-id");
+    match head.method {
+        Method::GET => is_free && version.is_none_or(|version| version.as_bytes() < &b"2026-07-28"[..]),
+        Method::POST => is_free && sse::names_a_stream(head.uri.query()),
+        _ => false,
+    }
 }
 
 async fn health() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .json(json!({ "status": "ok" }))
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
 /// Below an address that is here.

@@ -215,6 +215,16 @@ async fn how_to_log_in_is_told_without_a_token_and_nothing_else_is_done() {
         .unwrap();
     assert_eq!(document["resource"], pair.sample.mcp_url());
     assert_eq!(document["authorization_servers"], json!([pair.issuer()]));
+
+    let call = client().post(format!("{}/v1/tools/call", pair.sample.mcp_url()));
+    let call = call.json(&json!({ "name": "oauth_authenticate" }));
+    let told: Value = call.send().await.unwrap().json().await.unwrap();
+    let told = &told["structuredContent"];
+    let place = told["resource_metadata"].as_str().unwrap();
+    assert!(told["message"].as_str().unwrap().contains(place), "{told}");
+    let document: Value = client().get(place).send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["resource"], pair.sample.url());
+    assert_eq!(document["authorization_servers"], json!([pair.issuer()]));
 }
 
 #[tokio::test]

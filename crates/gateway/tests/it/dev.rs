@@ -334,7 +334,7 @@ async fn the_endpoints_without_an_envelope_and_the_older_transport_are_behind_th
     let mut stream = stream().bearer_auth(&token).send().await.unwrap();
     let first = stream.chunk().await.unwrap().unwrap();
     assert!(
-        first.starts_with(b"event: endpoint\ndata: /mcp/v1/messages?sessionId="),
+        first.starts_with(b"event: endpoint\ndata: /mcp/v1/sse?sessionId="),
         "{first:?}"
     );
 }

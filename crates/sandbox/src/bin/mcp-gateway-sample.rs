@@ -140,6 +140,7 @@ async fn run_mcp(args: Mcp) -> Result<(), StartError> {
         exercises: args.exercises,
         items: items.unwrap_or_default(),
         protection: args.alone.protection()?,
+        ..mcp::Options::default()
     };
     let running = SampleServer::new(options).start_on(args.listen.address())?;
     println!("sample MCP server at {}", running.mcp_url());

@@ -74,6 +74,11 @@ impl Guard for Tokens {
         refusal(&self.0.insufficient(request, &set(scopes))).naming(scopes)
     }
 
+    fn resource_metadata(&self) -> Option<String> {
+        // that of the whole server: the tool is called at several addresses
+        Some(self.0.metadata_url("/"))
+    }
+
     fn configure(&self, routes: &mut ServiceConfig) {
         routes.configure(self.0.configure());
     }

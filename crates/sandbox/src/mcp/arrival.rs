@@ -1,4 +1,4 @@
-//! What happens to every request first: it is recorded, its `Host` is looked at, and pages of other origins are told what
+//! What happens to every request first: it is recorded, its `Host` and what proves that it comes through the gateway are looked at, and pages of other origins are told what
 //! they may do (CORS).
 
 use actix_web::{
@@ -12,7 +12,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use mcp_gateway_model::cors::CorsOrigins;
+use mcp_gateway_model::{cors::CorsOrigins, secret::Digest};
 
 use super::{SampleServer, problem};
 
@@ -26,6 +26,23 @@ impl Hosts {
         let mut allowed = self.0.iter();
         self.0.is_empty()
             || allowed.any(|allowed| allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(name))
+    }
+}
+
+/// In which header a gateway on the same machine shows that it is the one.
+pub(super) const PROOF: &str = "x-gateway-proof";
+
+/// What the gateway in front shows with every request. None: whoever is here is believed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Proof(pub(super) Option<Digest>);
+
+impl Proof {
+    fn is_shown(self, headers: &HeaderMap) -> bool {
+        let mut shown = headers.get_all(PROOF);
+        self.0.is_none_or(|proof| {
+            let one = shown.next().filter(|_| shown.next().is_none());
+            one.is_some_and(|one| Digest::of(one.as_bytes()) == proof)
+        })
     }
 }
 
@@ -44,16 +61,34 @@ pub(super) async fn pass<B: MessageBody + 'static>(
         .hosts
         .hold(host.and_then(|host| host.to_str().ok()).unwrap_or_default())
     {
-        let detail = "this server does not answer to this Host";
+        let names = server.hosts.0.join(" or ");
+        let detail = format!("this server does not answer to this Host: call it at {names}");
+        Some(problem::answer(StatusCode::FORBIDDEN, &detail))
+    } else if !server.proof.is_shown(request.headers()) {
+        let detail = "this server stands behind a gateway: call it at the gateway's address";
         Some(problem::answer(StatusCode::FORBIDDEN, detail))
-    } else if is_preflight(&request) {
-        Some(preflight())
     } else {
         None
     };
-    let mut answered = match answer {
-        Some(answer) => request.into_response(answer),
-        None => next.call(request).await?.map_into_boxed_body(),
+    match answer {
+        Some(answer) => {
+            let mut answered = request.into_response(answer);
+            open(answered.headers_mut());
+            Ok(answered)
+        }
+        None => open_to_pages(request, next).await,
+    }
+}
+
+/// The part of it that is for pages of other origins.
+pub(super) async fn open_to_pages<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut answered = if is_preflight(&request) {
+        request.into_response(preflight())
+    } else {
+        next.call(request).await?.map_into_boxed_body()
     };
     open(answered.headers_mut());
     Ok(answered)

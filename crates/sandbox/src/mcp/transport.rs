@@ -29,9 +29,14 @@ pub(super) async fn relay(request: HttpRequest, body: Bytes, server: Data<Sample
     let user = caller.as_ref().map(|caller| caller.user.clone());
     let session = request.headers().get(SESSION).map(HeaderValue::as_bytes);
     let session = session.map(String::from_utf8_lossy);
+    let is_new = session.is_none();
     if session.is_some_and(|id| !server.owners.admit(&id, user.as_deref())) {
         let detail = "no session of yours has this id: begin another with initialize";
         return problem::answer(StatusCode::NOT_FOUND, detail);
+    }
+    if is_new && user.is_none() && !server.owners.has_room().await {
+        let detail = "too many sessions are open of clients without a token: send one, or try again later";
+        return problem::answer(StatusCode::SERVICE_UNAVAILABLE, detail);
     }
     let answer = match inbound(&request, body, caller) {
         Ok(request) => server.service.handle(request).await,
@@ -41,8 +46,8 @@ pub(super) async fn relay(request: HttpRequest, body: Bytes, server: Data<Sample
         }
     };
     let opened = answer.headers().get(SESSION).and_then(|id| id.to_str().ok());
-    if let Some((id, user)) = opened.zip(user) {
-        server.owners.note(id, &user).await;
+    if let Some(id) = opened.filter(|_| is_new) {
+        server.owners.note(id, user.as_deref()).await;
     }
     outbound(answer).await
 }

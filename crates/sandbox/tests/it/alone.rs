@@ -24,7 +24,7 @@ use crate::{
 
 const METADATA: &str = "http://sample.test/.well-known/oauth-protected-resource/mcp";
 
-/// Knows `reader` and `writer`.
+/// Knows `reader` and `writer`, who are one user, and another.
 #[derive(Debug)]
 struct Known;
 
@@ -45,6 +45,10 @@ impl Guard for Known {
             None => Ok(None),
             Some(b"Bearer reader") => Ok(Some(caller("read"))),
             Some(b"Bearer writer") => Ok(Some(caller("write"))),
+            Some(b"Bearer another's") => Ok(Some(Caller {
+                user: "480938".into(),
+                ..caller("write")
+            })),
             Some(_) => Err(refusal(
                 StatusCode::UNAUTHORIZED,
                 "this token is none of ours",
@@ -229,4 +233,44 @@ async fn a_batch_needs_what_all_its_messages_need() {
     assert_eq!(both, "Bearer scope=\"read write\"");
     let answer: Response = send(json!([call(1, "oauth_authenticate")])).send().await.unwrap();
     assert_ne!(answer.status(), 401);
+}
+
+#[tokio::test]
+async fn a_session_that_began_without_a_token_is_the_first_one_s_who_speaks_in_it_with_one() {
+    let mut session = Session::closed(alone(), "2025-11-25");
+    session.greet().await;
+    let mine = session.tool("get_data", &json!({})).bearer_auth("writer");
+    assert_eq!(mine.send().await.unwrap().status(), 200);
+    let at = |method: Method| {
+        let request = session.client.request(method, session.running.mcp_url());
+        request
+            .header("Accept", "application/json, text/event-stream")
+            .header("Mcp-Session-Id", session.id.as_ref().unwrap())
+    };
+    for token in [None, Some("another's")] {
+        let listed = session.call("tools/list", &json!({}));
+        for request in [at(Method::GET), at(Method::DELETE), listed] {
+            let request = match token {
+                Some(token) => request.bearer_auth(token),
+                None => request,
+            };
+            problem(request.send().await.unwrap(), 404).await;
+        }
+    }
+    let ended = at(Method::DELETE).bearer_auth("reader").send().await.unwrap();
+    assert!(ended.status().is_success(), "its user ends it: {ended:?}");
+}
+
+#[tokio::test]
+async fn a_token_is_not_told_to_the_model() {
+    let mut session = Session::closed(alone(), "2025-11-25");
+    session.greet().await;
+    let shown = session.tool("headers", &json!({})).bearer_auth("reader");
+    let shown = shown.header("Cookie", "a=hunter2").send().await.unwrap();
+    let shown = result(shown).await;
+    for name in ["authorization", "cookie"] {
+        assert_eq!(shown["structuredContent"][name], "[not shown]", "{shown}");
+    }
+    assert!(!shown.to_string().contains("hunter2"), "{shown}");
+    assert!(!shown.to_string().contains("reader"), "{shown}");
 }

@@ -69,11 +69,33 @@ async fn a_data_directory_keeps_everybody_s_items_over_a_restart() {
 #[tokio::test]
 async fn only_the_owner_of_the_process_reads_what_is_kept() {
     let directory = tempfile::tempdir().unwrap();
-    let sample = in_directory(directory.path());
+    let place = directory.path().join("new");
+    let sample = in_directory(&place);
     sample.keep(OCTOCAT, &json!({ "name": "a", "value": 1 })).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(directory.path()), 0o700);
-    assert_eq!(mode(&file(directory.path())), 0o600);
+    assert_eq!(mode(&place), 0o700);
+    assert_eq!(mode(&file(&place)), 0o600);
+}
+
+#[tokio::test]
+async fn what_else_is_in_the_directory_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let names = ["package.json", "config.new", "short.json"];
+    for name in names {
+        fs::write(directory.path().join(name), "theirs").unwrap();
+    }
+    let sample = in_directory(directory.path());
+    sample.keep(OCTOCAT, &json!({ "name": "a", "value": 1 })).await;
+    for name in names {
+        assert_eq!(
+            fs::read(directory.path().join(name)).unwrap(),
+            b"theirs",
+            "{name}"
+        );
+    }
+    let mode = fs::metadata(directory.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The protected REST API, behind a gateway that says who is calling.
 
-use mcp_gateway_sandbox::mcp::MOST_ITEMS;
+use mcp_gateway_model::secret::Digest;
+use mcp_gateway_sandbox::mcp::{MOST_ITEMS, Options};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -308,4 +309,41 @@ async fn pages_of_any_origin_may_ask_but_bring_no_credentials_of_the_browser() {
     );
     let health = sample.ask(Method::GET, "/health").send().await.unwrap();
     assert_eq!(health.headers()["access-control-allow-origin"], "*");
+    let preflight = sample
+        .ask(Method::OPTIONS, "/health")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "GET");
+    assert_eq!(preflight.send().await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn health_is_told_to_whoever_watches_with_get_or_head() {
+    let sample = Sample::start();
+    for method in [Method::GET, Method::HEAD] {
+        let answer = sample.ask(method, "/health").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    let answer = sample.ask(Method::POST, "/health").send().await.unwrap();
+    assert_eq!(answer.headers()["allow"], "GET, HEAD");
+    problem(answer, 405).await;
+}
+
+#[tokio::test]
+async fn nobody_is_believed_who_does_not_show_what_the_gateway_shows() {
+    let sample = Sample::with(Options {
+        proof: Some(Digest::of(b"the gateway's own")),
+        ..Options::default()
+    });
+    let ask = || sample.ask_as(OCTOCAT, Method::GET, DATA);
+    for forged in [
+        ask(),
+        ask().header("x-gateway-proof", "made up"),
+        ask()
+            .header("x-gateway-proof", "made up")
+            .header("x-gateway-proof", "the gateway's own"),
+    ] {
+        problem(forged.send().await.unwrap(), 403).await;
+    }
+    let shown = ask().header("x-gateway-proof", "the gateway's own");
+    assert_eq!(shown.send().await.unwrap().status(), 200);
 }

@@ -133,7 +133,7 @@ async fn every_call_is_of_whoever_sent_it() {
     let sample = Sample::start();
     let mut line = Line::open(&sample, None, "/mcp/v1/sse").await;
     line.greet(&sample, None).await;
-    for (person, seen) in [(Some(OCTOCAT), "583231"), (Some(HUBOT), "480938"), (None, "null")] {
+    for (person, seen) in [(None, "null"), (Some(OCTOCAT), "583231")] {
         line.say(&sample, person, &call(1, "whoami", &json!({}))).await;
         let who = line.message().await;
         assert!(
@@ -143,6 +143,20 @@ async fn every_call_is_of_whoever_sent_it() {
                 .contains(seen),
             "{who}"
         );
+    }
+    // it is the first one's who was known
+    for other in [Some(HUBOT), None] {
+        let answer = line.say(&sample, other, &call(1, "whoami", &json!({}))).await;
+        problem(answer, 404).await;
+    }
+}
+
+#[tokio::test]
+async fn messages_go_to_the_address_of_the_stream_so_that_a_challenge_names_what_was_asked_for() {
+    let sample = Sample::start();
+    for path in ["/mcp/v1/sse", "/mcp/v1"] {
+        let line = Line::open(&sample, None, path).await;
+        assert_eq!(line.place.split_once('?').unwrap().0, path);
     }
 }
 
@@ -214,9 +228,9 @@ async fn what_is_no_message_or_belongs_to_no_stream_is_refused() {
     )
     .await;
     problem(send(&line.place).body("x").send().await.unwrap(), 415).await;
-    problem(send("/mcp/v1/messages").json(&hello()).send().await.unwrap(), 400).await;
+    problem(send("/mcp/v1/sse").json(&hello()).send().await.unwrap(), 400).await;
     problem(
-        send("/mcp/v1/messages?sessionId=x")
+        send("/mcp/v1/sse?sessionId=x")
             .json(&hello())
             .send()
             .await
@@ -224,8 +238,9 @@ async fn what_is_no_message_or_belongs_to_no_stream_is_refused() {
         404,
     )
     .await;
-    let get = sample.ask(Method::GET, &line.place).send().await.unwrap();
-    problem(get, 405).await;
+    let put = sample.ask(Method::PUT, &line.place).send().await.unwrap();
+    assert_eq!(put.headers()["allow"], "GET, POST");
+    problem(put, 405).await;
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -73,14 +73,13 @@ impl Files {
             directory: directory.to_owned(),
             error,
         };
+        // one that is there is whoever's it is; the files are private all the same
         let mut builder = DirBuilder::new();
         builder
             .recursive(true)
             .mode(0o700)
             .create(directory)
             .map_err(fails)?;
-        // who may look into it is decided here, whoever made it
-        fs::set_permissions(directory, Permissions::from_mode(0o700)).map_err(fails)?;
         let lock = private().open(directory.join(LOCK)).map_err(fails)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -90,7 +89,7 @@ impl Files {
         let mut of = HashMap::new();
         for entry in fs::read_dir(directory).map_err(fails)? {
             let path = entry.map_err(fails)?.path();
-            match path.extension().and_then(|ending| ending.to_str()) {
+            match kind(&path) {
                 Some(ENDING) => {
                     let page = read(&path)?;
                     of.insert(page.user, page.items);
@@ -130,6 +129,18 @@ impl Files {
         // the name is on the disk when the directory is
         File::open(&self.directory)?.sync_all()
     }
+}
+
+/// How the name of a file of ours ends: all are named by digests. What else is in the directory is somebody else's.
+fn kind(path: &Path) -> Option<&str> {
+    let is_ours = |name: &str| {
+        let digest = URL_SAFE_NO_PAD.decode(name);
+        digest.is_ok_and(|digest| digest.len() == SHA256.output_len())
+    };
+    path.file_stem()
+        .and_then(|name| name.to_str())
+        .filter(|name| is_ours(name))?;
+    path.extension()?.to_str()
 }
 
 /// A file that only its owner reads.

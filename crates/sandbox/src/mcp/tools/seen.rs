@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Tools, quoted};
 use crate::mcp::{
-    Caller, Protection,
+    Caller, Protection, arrival,
     identity::{self, Identity},
 };
 
@@ -37,6 +37,8 @@ struct Authentication {
     message: String,
 }
 
+/// Headers that open something: what a tool answers goes on to a model and into transcripts.
+const SECRET: &[&str] = &["authorization", "proxy-authorization", "cookie", arrival::PROOF];
 /// What the scopes are for.
 const SCOPES: &str = "\"read\" is for get_user_profile and get_data; \"write\", which includes it, is for create_data, \
                       update_data and delete_data.";
@@ -78,13 +80,17 @@ impl Tools {
     }
 
     #[tool(
-        description = "Returns the HTTP headers this server received, as JSON",
+        description = "Returns the HTTP headers this server received, as JSON, without the values of those that are secret",
         annotations(title = "Headers", read_only_hint = true, open_world_hint = false)
     )]
     async fn headers(&self, context: RequestContext<RoleServer>) -> CallToolResult {
         let mut received = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in &identity::headers(&context) {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let value = if SECRET.contains(&name.as_str()) {
+                "[not shown]".to_owned()
+            } else {
+                String::from_utf8_lossy(value.as_bytes()).into_owned()
+            };
             received.entry(name.to_string()).or_default().push(value);
         }
         let joined: BTreeMap<_, _> = received
