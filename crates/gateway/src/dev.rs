@@ -12,7 +12,10 @@ use std::{collections::BTreeMap, net::TcpListener, path::Path};
 use ::config::{Map, Value};
 use actix_service::{IntoServiceFactory as _, boxed};
 use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
-use mcp_gateway_model::{resource::ResourceUri, secret::random_text};
+use mcp_gateway_model::{
+    resource::ResourceUri,
+    secret::{Secret, random_text},
+};
 use mcp_gateway_sandbox::{github, mcp::Protection};
 
 use crate::{
@@ -77,10 +80,11 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), Failure> {
     demo.iter().for_each(demo::Demo::warn);
     let parts = Parts::put_together(&config, Role::Dev).await?;
     let uri = alone.as_ref().map(|alone| alone.uri.clone());
-    let sample = sample::start(protection, alone, args.data_dir.as_deref())?;
+    let proof = Secret::presented(random_text::<32>());
+    let sample = sample::start(protection, alone, &proof, args.data_dir.as_deref())?;
     let forward = if uri.is_none() {
         let verify = address(&format!("http://{here}/verify"))?;
-        Some(Forward::new(verify, address(&sample.url())?).map_err(Failure::runtime)?)
+        Some(Forward::new(verify, address(&sample.url())?, proof).map_err(Failure::runtime)?)
     } else {
         None
     };
@@ -102,17 +106,22 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), Failure> {
     serve::until_signalled(server, others, edge, &config.listen).await
 }
 
-/// What the options and variables want; the variables may also stand in `.env`.
+/// What the options and variables want; the variables may also stand in `.env`, which may be another program's: what else is in it
+/// is passed over, and a `SECRET_KEY` too if it is all that there is.
 fn wanted(args: &DevArgs) -> Result<Layout, Failure> {
     let mut faults = Faults::default();
     let file = Path::new(".env");
     let mut given = if file.exists() {
-        dotenv::read(file, &mut faults)
+        dotenv::read_some(file, &mut faults, |name| VARIABLES.iter().any(|v| v.name == name))
     } else {
         BTreeMap::new()
     };
-    given.extend(environment());
-    given.retain(|name, _| VARIABLES.iter().any(|v| v.name == name));
+    let mut set = environment();
+    set.retain(|name, _| VARIABLES.iter().any(|v| v.name == name));
+    if given.len() == 1 && set.is_empty() {
+        given.remove("SECRET_KEY");
+    }
+    given.extend(set);
     Ok(Layout::read(args, &given, faults)?)
 }
 

@@ -6,6 +6,15 @@ use super::faults::Faults;
 
 /// The variables in a file such as `.env`.
 pub(crate) fn read(path: &Path, faults: &mut Faults) -> BTreeMap<String, String> {
+    read_some(path, faults, |_| true)
+}
+
+/// The variables with names that are `wanted` in a file such as `.env`. Lines that name none of them may be anything.
+pub(crate) fn read_some(
+    path: &Path,
+    faults: &mut Faults,
+    wanted: impl Fn(&str) -> bool,
+) -> BTreeMap<String, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
@@ -16,17 +25,21 @@ pub(crate) fn read(path: &Path, faults: &mut Faults) -> BTreeMap<String, String>
             return BTreeMap::new();
         }
     };
-    let (values, problems) = parse(&text);
+    let (values, problems) = parse(&text, wanted);
     for problem in problems {
         faults.add(path.display().to_string(), problem);
     }
     values
 }
 
-/// Reads a file's text. The second part of the answer says what could not be read, without showing values.
-pub(super) fn parse(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
+/// Reads the lines of a file's text that are `wanted` by what stands before `=`. The second part of the answer says what could not be
+/// read, without showing values.
+fn parse(text: &str, wanted: impl Fn(&str) -> bool) -> (BTreeMap<String, String>, Vec<String>) {
     let (mut values, mut faults) = (BTreeMap::new(), Vec::new());
     for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        if !wanted(before_value(line)) {
+            continue;
+        }
         match entry(line) {
             Ok(None) => {}
             Ok(Some((name, value))) => {
@@ -43,11 +56,7 @@ fn entry(line: &str) -> Result<Option<(&str, String)>, &'static str> {
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
     }
-    let line = line
-        .strip_prefix("export")
-        .filter(|rest| rest.starts_with([' ', '\t']))
-        .map_or(line, str::trim_start);
-    let (name, rest) = line.split_once('=').ok_or("there is no \"=\"")?;
+    let (name, rest) = without_export(line).split_once('=').ok_or("there is no \"=\"")?;
     let name = name.trim_end();
     let fits = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
@@ -55,6 +64,18 @@ fn entry(line: &str) -> Result<Option<(&str, String)>, &'static str> {
         return Err("what stands before \"=\" is not the name of a variable");
     }
     Ok(Some((name, value(rest)?)))
+}
+
+fn without_export(line: &str) -> &str {
+    line.strip_prefix("export")
+        .filter(|rest| rest.starts_with([' ', '\t']))
+        .map_or(line, str::trim_start)
+}
+
+/// The name in a line that has one.
+fn before_value(line: &str) -> &str {
+    let line = without_export(line.trim());
+    line.split_once('=').map_or(line, |(name, _)| name).trim_end()
 }
 
 fn value(rest: &str) -> Result<String, &'static str> {
@@ -109,7 +130,7 @@ mod tests {
     use super::*;
 
     fn one(line: &str) -> String {
-        let (mut values, faults) = parse(line);
+        let (mut values, faults) = parse(line, |_| true);
         assert_eq!(faults, Vec::<String>::new(), "{line}");
         values.pop_first().unwrap().1
     }
@@ -142,10 +163,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named_by_its_line_and_not_shown() {
-        let (values, faults) = parse("A=1\nhunter2\n# fine\n\nB='hunter2\nC='x'hunter2\n1D=x\nE=2\n");
+        let text = "A=1\nhunter2\n# fine\n\nB='hunter2\nC='x'hunter2\n1D=x\nE=2\n";
+        let (values, faults) = parse(text, |_| true);
         assert_eq!(values.len(), 2);
         assert_eq!(faults.len(), 4);
         assert!(faults[0].starts_with("line 2: "));
         assert!(faults.iter().all(|f| !f.contains("hunter2")));
+    }
+
+    #[test]
+    fn lines_that_are_not_wanted_may_be_anything() {
+        let text = "KEY='first\nsecond'\nhunter2\nexport A=1\nB='x\n";
+        let (values, faults) = parse(text, |name| ["A", "B"].contains(&name));
+        assert_eq!(values, BTreeMap::from([("A".to_owned(), "1".to_owned())]));
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].starts_with("line 5: "), "{faults:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The part that Traefik plays in production: asks `/verify` about each request for the sample MCP server, and forwards
 //! it with the identity headers and without the token. Bodies stream both ways.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -11,7 +11,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 use futures_util::{StreamExt, stream};
-use mcp_gateway_model::cors::CorsOrigins;
+use mcp_gateway_model::{cors::CorsOrigins, secret::Secret};
 use reqwest::{Body, Client, Response, Url};
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -47,14 +47,19 @@ pub(super) struct Forward {
     verify: Url,
     /// The server behind.
     backend: Url,
+    /// What shows the server behind that a request comes from here.
+    proof: Arc<Secret>,
 }
 
+/// The header of that, and of no request of a client.
+const PROOF: &str = "x-gateway-proof";
+
 impl Forward {
-    /// Forwards to `backend` what `verify` lets pass.
+    /// Forwards to `backend` what `verify` lets pass, with `proof` that it comes from here.
     ///
     /// # Errors
     /// When no client can be built.
-    pub(super) fn new(verify: Url, backend: Url) -> reqwest::Result<Self> {
+    pub(super) fn new(verify: Url, backend: Url, proof: Secret) -> reqwest::Result<Self> {
         let client = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -64,6 +69,7 @@ impl Forward {
             client,
             verify,
             backend,
+            proof: Arc::new(proof),
         })
     }
 
@@ -126,6 +132,7 @@ impl Forward {
                 forwarded = forwarded.header(*name, value);
             }
         }
+        let forwarded = forwarded.header(PROOF, self.proof.reveal());
         forwarded.body(body).send().await
     }
 }
@@ -143,7 +150,7 @@ fn is_forwarded_header(name: &str) -> bool {
 fn reaches_backend(name: &str) -> bool {
     let plain = name.to_ascii_lowercase().replace('_', "-");
     let identity = plain.starts_with("x-user-") || plain.starts_with("x-auth-");
-    let credential = plain == "authorization" || plain == "cookie";
+    let credential = ["authorization", "cookie", PROOF].contains(&plain.as_str());
     !identity && !credential && !is_forwarded_header(name) && !PER_CONNECTION.contains(&plain.as_str())
 }
 
@@ -210,6 +217,7 @@ mod tests {
         for name in [
             "authorization",
             "cookie",
+            "X_Gateway-Proof",
             "x-user-id",
             "X_User_Name",
             "x-auth-scope",

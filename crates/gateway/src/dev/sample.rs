@@ -1,6 +1,11 @@
 //! The sample MCP server: behind the gateway, or at an address of its own, where it protects itself.
 
-use std::{fmt::Display, net::TcpListener, path::Path, sync::Arc};
+use std::{
+    fmt::Display,
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+    sync::Arc,
+};
 
 use mcp_gateway_auth_server::settings::ResourceServer;
 use mcp_gateway_model::{
@@ -65,24 +70,32 @@ impl Alone {
     }
 }
 
-/// Starts it: at its own address, or at any, for the gateway alone; with its data where the rest of the state is.
+/// Starts it: at its own address, or at any, for the gateway alone, which shows `proof` that it is the gateway; with its data where
+/// the rest of the state is.
 ///
 /// # Errors
 /// [`Failure::Runtime`] when its data cannot be opened.
 pub(super) fn start(
     protection: Protection,
     alone: Option<Alone>,
+    proof: &Secret,
     data_dir: Option<&Path>,
 ) -> Result<RunningSample, Failure> {
     let failed =
         |error: &dyn Display| Failure::Runtime(format!("the sample MCP server cannot start: {error}"));
     let items = data_dir.map(|directory| Items::open(&directory.join("sample")));
-    let allowed_hosts = alone
-        .as_ref()
-        .and_then(|alone| alone.listener.local_addr().ok())
-        .map(|address| ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{}", address.port())));
+    // it answers to the one name that is its resource's: under another of this machine's nobody could log in, and under a foreign one
+    // a page could read what it keeps
+    let (listener, host, proof) = if let Some(Alone { listener, uri }) = alone {
+        (listener, uri.authority().to_owned(), None)
+    } else {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| failed(&error))?;
+        let address = listener.local_addr().map_err(|error| failed(&error))?;
+        (listener, address.to_string(), Some(proof.digest()))
+    };
     let sample = SampleServer::new(Options {
-        allowed_hosts: allowed_hosts.into_iter().flatten().collect(),
+        allowed_hosts: vec![host],
+        proof,
         protection,
         items: items
             .transpose()
@@ -90,9 +103,31 @@ pub(super) fn start(
             .unwrap_or_default(),
         ..Options::default()
     });
-    let started = match alone {
-        Some(alone) => sample.start_at(alone.listener),
-        None => sample.start(),
-    };
-    started.map_err(|error| failed(&error))
+    sample.start_at(listener).map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::{Client, StatusCode};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn behind_the_gateway_it_believes_the_gateway_and_nobody_else_on_the_machine() {
+        let proof = Secret::presented("shown".into());
+        let sample = start(Protection::Behind, None, &proof, None).unwrap();
+        let url = format!("{}/api/data", sample.url());
+        let client = Client::builder().no_proxy().build().unwrap();
+        let ask = || {
+            let request = client.get(&url).header("x-user-id", "583231");
+            request.header("x-auth-scope", "admin")
+        };
+        let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status();
+        assert_eq!(status(ask()).await, StatusCode::FORBIDDEN);
+        let shown = || ask().header("x-gateway-proof", "shown");
+        assert_eq!(status(shown()).await, StatusCode::OK);
+        let rebound = shown().header("host", "rebound.example.com");
+        assert_eq!(status(rebound).await, StatusCode::FORBIDDEN);
+        sample.stop().await;
+    }
 }

@@ -387,3 +387,17 @@ async fn nobody_is_asked_behind_the_gateway_either_when_that_is_wanted() {
     let answer = sent_on(&request.send().await.unwrap());
     assert!(answer["code"].starts_with("mcp_ac_"));
 }
+
+#[tokio::test]
+async fn under_another_name_its_server_says_where_it_can_be_logged_in_to() {
+    let demo = Demo::start(&[], &[]).await;
+    for name in ["localhost", "[::1]", "rebound.example.com"] {
+        let host = demo.mcp.replace("http://127.0.0.1", name);
+        let request = client().post(format!("{}/mcp", demo.mcp)).header("host", &host);
+        let answer = request.json(&json!({})).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{host}");
+        let said: Value = answer.json().await.unwrap();
+        let own = demo.mcp.replace("http://", "");
+        assert!(said["detail"].as_str().unwrap().contains(&own), "{said}");
+    }
+}

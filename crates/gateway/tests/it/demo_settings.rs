@@ -227,3 +227,15 @@ async fn a_secret_that_everybody_knows_signs_and_seals_nothing_in_production_eit
             .await;
     }
 }
+
+#[tokio::test]
+async fn a_file_of_another_program_is_passed_over() {
+    let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
+    let foreign = "SECRET_KEY=django-insecure\nPEM=\"-----BEGIN\nsecond line\n-----END\"\nno variable\n";
+    fs::write(directory.path().join(".env"), foreign).unwrap();
+    let mut dev = command(directory.path());
+    dev.args(["dev", "--port", &port.to_string()])
+        .env("SHUTDOWN_DELAY", "0");
+    let dev = Server::spawn(dev, directory.path(), port).ready().await;
+    dev.stop().await;
+}

@@ -31,5 +31,6 @@ mod memory;
 mod memory_guide;
 mod oauth_flow;
 mod oauth_off;
+mod sdk;
 mod tokens;
 mod users;
