@@ -157,7 +157,8 @@ async fn what_cannot_be_done_is_an_error_of_the_tool_and_what_is_no_call_is_one_
         assert_eq!(refused["isError"], true, "{tool} {arguments}");
         assert!(text(&refused).contains(reason), "{refused}");
     }
-    let unknown = session.tool("nowhere", &json!({})).send().await.unwrap();
+    let unknown = session.tool("nowhere", &json!({}));
+    let unknown = unknown.header("X-User-Id", "583231").send().await.unwrap();
     assert_eq!(unknown.status(), 200);
     let said = unknown.text().await.unwrap();
     assert!(
@@ -185,12 +186,10 @@ async fn oauth_authenticate_says_who_you_are_and_how_to_get_further_scopes() {
             .unwrap()
             .contains("For more")
     );
-    let nobody = session
-        .tool("oauth_authenticate", &json!({}))
-        .send()
-        .await
-        .unwrap();
-    let nobody = result(nobody).await;
+    // not in the session of the one before, which is theirs by now
+    let session = Session::open("2025-11-25").await;
+    let nobody = session.tool("oauth_authenticate", &json!({}));
+    let nobody = result(nobody.send().await.unwrap()).await;
     assert_eq!(nobody["structuredContent"]["authenticated"], false);
     assert!(text(&nobody).contains("behind a gateway"), "{nobody}");
 }
